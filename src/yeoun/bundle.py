@@ -1,0 +1,248 @@
+"""ModelBundle: a trained model as a folder. No pickle; every file is checksummed.
+
+config.json          format version, configuration, labels in order, provenance, checksums
+tokenizer.json       the fitted tokeniser
+model.safetensors    the weights
+baseline.safetensors the linear baseline, where one was trained
+metrics.json  history.jsonl  plots/  README.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as read_tensors
+from safetensors.numpy import save as tensor_bytes
+
+from .config import Configuration
+from .errors import BundleError, ConfigError, OutputError
+from .evaluation.linear import LinearBaseline
+from .text.indexer import TextIndexer
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .nn.classifier import TextClassifier
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """Everything an answer needs, and where it came from.
+
+    weights: the network's parameters by name. metrics: as `train --json` prints them. history: one
+    dict an epoch. provenance: data, seed, precision, versions, seconds.
+    """
+
+    configuration: Configuration
+    label_names: tuple[str, ...]
+    indexer: TextIndexer
+    weights: Mapping[str, npt.NDArray[np.float32]]
+    baseline: LinearBaseline | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    history: tuple[Mapping[str, Any], ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def network(self) -> TextClassifier:
+        """The network in evaluation mode, fp32, on the CPU."""
+        import torch
+
+        from .nn.classifier import TextClassifier
+
+        network = TextClassifier(
+            self.configuration.model, self.indexer.vocabulary_size, len(self.label_names)
+        )
+        state = {name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()}
+        network.load_state_dict(state)
+        return network.eval()
+
+    def files(self) -> dict[str, bytes]:
+        """Return the content of each file but config.json and the pictures."""
+        contents = {
+            "tokenizer.json": self.indexer.to_json().encode(),
+            "model.safetensors": tensor_bytes(dict(self.weights)),
+            "metrics.json": _json(self.metrics),
+            "history.jsonl": b"".join(_json(record, indent=None) for record in self.history),
+            "README.md": model_card(self).encode(),
+        }
+        if self.baseline is not None:
+            arrays: dict[str, npt.NDArray[Any]] = {
+                "idf": self.baseline.idf,
+                "coefficients": self.baseline.coefficients.astype(np.float16),
+                "intercepts": self.baseline.intercepts,
+            }
+            contents["baseline.safetensors"] = tensor_bytes(arrays)
+        return contents
+
+    def save(self, folder: Path, pictures: Mapping[str, bytes], staging: Path, replace: bool = False) -> None:
+        """Write the bundle to `folder`, which appears whole, by one rename of `staging`.
+
+        pictures: files for `plots/`, by name. Raises OutputError when the folder exists and is not to
+        be replaced, or cannot be written; then nothing stands at `folder` that did not before.
+        """
+        if folder.exists() and not replace:
+            raise OutputError(f"{folder}: exists already; choose another place or use --force")
+        contents = self.files() | {f"plots/{name}": content for name, content in pictures.items()}
+        config: dict[str, Any] = {
+            "format": FORMAT,
+            "yeoun": __version__,
+            "labels": list(self.label_names),
+            "analyzer": None if self.baseline is None else self.baseline.analyzer,
+            **self.configuration.to_mapping(),
+            "provenance": dict(self.provenance),
+            "sha256": {name: _sha256(content) for name, content in sorted(contents.items())},
+        }
+        config["sha256"]["config.json"] = _config_checksum(config)
+        contents["config.json"] = _json(config)
+        try:
+            shutil.rmtree(staging, ignore_errors=True)
+            for name, content in contents.items():
+                write_durably(staging / name, content)
+            replaced = staging.with_name(staging.name + ".replaced")
+            if folder.exists():
+                shutil.rmtree(replaced, ignore_errors=True)
+                folder.rename(replaced)
+            staging.rename(folder)
+            shutil.rmtree(replaced, ignore_errors=True)
+        except OSError as error:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None
+
+    @classmethod
+    def load(cls, folder: Path) -> ModelBundle:
+        """Return the bundle in `folder`.
+
+        Raises BundleError for a missing folder or file, a file that does not match its checksum, or a
+        format newer than this release reads.
+        """
+        config = _read_config(folder)
+        contents = {name: _verified(folder, name, digest) for name, digest in config["sha256"].items()}
+        try:
+            configuration = Configuration.from_mapping(
+                {section: config[section] for section in ("text", "model", "train")}
+            )
+            lines = contents["history.jsonl"].decode().splitlines()
+            return cls(
+                configuration=configuration,
+                label_names=tuple(config["labels"]),
+                indexer=TextIndexer.from_json(contents["tokenizer.json"].decode(), configuration.text),
+                weights=read_tensors(contents["model.safetensors"]),
+                baseline=_baseline(contents.get("baseline.safetensors"), config["analyzer"]),
+                metrics=json.loads(contents["metrics.json"]),
+                history=tuple(json.loads(line) for line in lines),
+                provenance=config["provenance"],
+            )
+        except (KeyError, ValueError, ConfigError, SafetensorError) as error:
+            raise BundleError(f"{folder}: not a model of this release ({error}); train it again") from None
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file and have it on the disk before returning, by one rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def model_card(bundle: ModelBundle) -> str:
+    """Return the model card (Markdown): what the model is, how good, from what, how to use it."""
+    model, figures, origin = bundle.configuration.model, bundle.metrics, bundle.provenance
+    validation = figures.get("validation", {})
+    baseline = figures.get("linear_baseline") or {}
+    return "\n".join(
+        [
+            f"# A text classifier: {', '.join(bundle.label_names[:8])}"
+            + (", ..." if len(bundle.label_names) > 8 else ""),
+            "",
+            f"Trained with Yeoun {__version__} on {origin.get('source', 'rows given in Python')}"
+            f" ({figures.get('rows', '?')} rows, {origin.get('name', 'its own configuration')}).",
+            "",
+            "| validation | accuracy | macro F1 |",
+            "|---|---|---|",
+            f"| this model | {_figure(validation, 'accuracy')} | {_figure(validation, 'macro_f1')} |",
+            f"| linear baseline | {_figure(baseline, 'accuracy')} | {_figure(baseline, 'macro_f1')} |",
+            "",
+            f"Network: {'bidirectional ' if model.bidirectional else ''}{model.encoder} of"
+            f" {model.hidden_size} units, {model.layers} layer(s), pooling {model.pooling};"
+            f" {figures.get('parameters', '?')} parameters; text cut by {bundle.configuration.text.scheme}.",
+            "",
+            "```python",
+            "from yeoun import load",
+            "",
+            'load("this folder").predict(["a text"])',
+            "```",
+            "",
+            "Every file's SHA-256 stands in `config.json` and is checked on loading. The figures are of"
+            " validation rows held out from training; expect others on other text.",
+            "",
+        ]
+    )
+
+
+def _figure(figures: Mapping[str, Any], name: str) -> str:
+    return f"{figures[name]:.4f}" if name in figures else "not measured"
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise BundleError(f"{folder}: no model there (no config.json); expected a folder that train wrote")
+    try:
+        config = json.loads(path.read_bytes())
+        if config["format"] > FORMAT:
+            raise BundleError(
+                f"{folder}: format {config['format']}, this release reads up to {FORMAT}; install the"
+                f" Yeoun that wrote it ({config.get('yeoun', 'newer')}) or later"
+            )
+        intact = config["sha256"].pop("config.json") == _config_checksum(config)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        intact = False
+    if not intact:
+        raise BundleError(f"{path}: altered or truncated since it was written; restore the folder")
+    return dict(config)
+
+
+def _verified(folder: Path, name: str, digest: str) -> bytes:
+    path = folder / name
+    if not path.is_file():
+        raise BundleError(f"{folder}: {name} is missing; restore the folder")
+    content = path.read_bytes()
+    if _sha256(content) != digest:
+        raise BundleError(f"{path}: altered or truncated since it was written; restore the folder")
+    return content
+
+
+def _baseline(content: bytes | None, analyzer: str) -> LinearBaseline | None:
+    if content is None:
+        return None
+    arrays = read_tensors(content)
+    coefficients = arrays["coefficients"].astype(np.float32)
+    return LinearBaseline(analyzer, arrays["idf"], coefficients, arrays["intercepts"])
+
+
+def _config_checksum(config: Mapping[str, Any]) -> str:
+    files = {name: digest for name, digest in config["sha256"].items() if name != "config.json"}
+    return _sha256(_json({**config, "sha256": files}))
+
+
+def _json(value: Any, indent: int | None = 2) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=indent) + "\n").encode()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,128 @@
+"""The command line: a verb, its flags, its function. Nothing heavy is imported before a verb runs."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..errors import YeounError
+from ..version import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    options = build_parser().parse_args(arguments)
+    if options.verb is None:
+        build_parser().print_help()
+        return 2
+    try:
+        import_module(f".{options.verb}", __package__).run(options)
+        sys.stdout.flush()
+    except YeounError as error:
+        return _fail(str(error))
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGPIPE)
+        return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        resumable = options.verb == "train"
+        print("\nyeoun: interrupted" + ("; go on with --resume" if resumable else ""), file=sys.stderr)
+        return 130
+    return 0
+
+
+def _fail(message: str) -> int:
+    print("yeoun: " + " ".join(message.split("\n")), file=sys.stderr)
+    return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="yeoun", description="Recurrent text classifiers: train, evaluate, predict, explain."
+    )
+    parser.add_argument("--version", action="version", version=f"yeoun {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+
+    quickstart = verbs.add_parser("quickstart", help="train on the built-in reviews and predict")
+    quickstart.add_argument("--out", default="quickstart-model", metavar="DIR")
+    quickstart.add_argument("--force", action="store_true", help="replace DIR")
+
+    train = verbs.add_parser("train", help="train a model on rows of text")
+    _source(train)
+    train.add_argument("--out", required=True, metavar="DIR", help="where the model will lie")
+    start = train.add_mutually_exclusive_group()
+    start.add_argument("--preset", default="balanced", help="fast, balanced (default) or accurate")
+    start.add_argument("--recipe", metavar="NAME", help="a published system; see `yeoun recipes`")
+    start.add_argument("--config", metavar="FILE", help="a TOML file with text, model, train tables")
+    train.add_argument("--valid", metavar="SOURCE", help="rows to choose the epoch on")
+    train.add_argument("--seed", type=_natural, default=0, metavar="N")
+    train.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    train.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    _values(train)
+    again = train.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    again.add_argument("--force", action="store_true", help="replace DIR and any interrupted run")
+    _json(train)
+
+    evaluate = verbs.add_parser("evaluate", help="score a model on labelled rows")
+    evaluate.add_argument("bundle", metavar="BUNDLE")
+    _source(evaluate)
+    _json(evaluate)
+
+    predict = verbs.add_parser("predict", help="label texts")
+    predict.add_argument("bundle", metavar="BUNDLE")
+    predict.add_argument("texts", nargs="*", metavar="TEXT")
+    predict.add_argument("--input", metavar="FILE", help="a file of rows, or - for a text a line")
+    predict.add_argument("--text", metavar="COLUMN", help="the text column of the file")
+    predict.add_argument("--output", metavar="FILE", help="a table with label and probability, or -")
+    predict.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
+    predict.add_argument("--force", action="store_true", help="replace FILE")
+    _json(predict)
+
+    explain = verbs.add_parser("explain", help="show what a label came from")
+    explain.add_argument("bundle", metavar="BUNDLE")
+    explain.add_argument("text", metavar="TEXT")
+    explain.add_argument("--method", default="attention", metavar="NAME", help="attention")
+    explain.add_argument("--picture", metavar="FILE.png", help="draw the tokens shaded by score")
+    _json(explain)
+
+    summary = verbs.add_parser("summary", help="layers and parameters of a network")
+    summary.add_argument("bundle", nargs="?", metavar="BUNDLE")
+    summary.add_argument("--recipe", metavar="NAME")
+    _values(summary)
+
+    recipes = verbs.add_parser("recipes", help="the published systems, or one of them in words")
+    recipes.add_argument("name", nargs="?", metavar="NAME")
+
+    corpora = verbs.add_parser("corpora", help="the named corpora, or fetch one")
+    corpora.add_argument("action", nargs="?", choices=("fetch",), metavar="fetch")
+    corpora.add_argument("name", nargs="?", metavar="NAME")
+    corpora.add_argument("--data-dir", metavar="DIR")
+    return parser
+
+
+def _source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="a file, or imdb, nsmc, 20news (also :test)")
+    parser.add_argument("--text", metavar="COLUMN", help="the text column")
+    parser.add_argument("--label", metavar="COLUMN", help="the label column")
+    parser.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
+
+
+def _values(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="values")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _natural(value: str) -> int:
+    number = int(value)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"{value}: expected a whole number from 0 to {2**32 - 1}")
+    return number

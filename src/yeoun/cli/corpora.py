@@ -1,0 +1,24 @@
+"""yeoun corpora"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..data.corpora import CORPORA, cache_dir, fetch
+from ..errors import ConfigError
+
+
+def run(options: argparse.Namespace) -> None:
+    """List the named corpora, or download one."""
+    if options.action == "fetch":
+        if options.name is None:
+            raise ConfigError(f"fetch what? expected one of {', '.join(CORPORA)}")
+        print(fetch(options.name, Path(options.data_dir) if options.data_dir else None))
+        return
+    for name, corpus in CORPORA.items():
+        print(f"{name:<8} {corpus.title}")
+        print(f"{'':<8} parts: {', '.join(corpus.parts)}")
+        for download in corpus.downloads:
+            print(f"{'':<8} {download.url}")
+    print(f"\ndownloads go to {cache_dir()}; --data-dir or YEOUN_DATA_DIR name a folder instead")

@@ -1,0 +1,62 @@
+"""What a person sees on standard error while work goes on, and how results are written."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..training.state import Progress
+
+
+def note(message: str) -> None:
+    """Say something to the person, on standard error."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def emit(value: dict[str, Any]) -> None:
+    """Write one JSON object as a line of standard output."""
+    print(json.dumps(value, ensure_ascii=False))
+
+
+class TrainingDisplay:
+    """Called with the progress after each step: a line an epoch, and a live line on a terminal."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.live = sys.stderr.isatty()
+        self.bold = self.live and "NO_COLOR" not in os.environ
+        self.shown = 0
+        self.last = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.step == 0 and progress.epoch > self.shown:
+            self._epoch(progress)
+        elif self.live and progress.rows and time.monotonic() - self.last > 0.2:
+            self.last = time.monotonic()
+            print(f"\r\033[K{self._step(progress)}", end="", file=sys.stderr, flush=True)
+
+    def _step(self, progress: Progress) -> str:
+        filled = 24 * progress.step // max(1, progress.steps)
+        return (
+            f"epoch {progress.epoch + 1:>3}/{self.epochs} [{'=' * filled:<24}]"
+            f" loss {progress.loss_sum / progress.rows:.4f}"
+            f" accuracy {progress.right / progress.rows:.4f}"
+            f" {progress.tokens / max(progress.seconds, 1e-9):,.0f} tokens/s"
+        )
+
+    def _epoch(self, progress: Progress) -> None:
+        record = progress.history[-1]
+        is_best = progress.best_epoch == progress.epoch
+        mark = ("\033[1m*\033[0m" if self.bold else "*") if is_best else " "
+        clear = "\r\033[K" if self.live else ""
+        note(
+            f"{clear}epoch {progress.epoch:>3}/{self.epochs} {mark}"
+            f" training loss {record['loss']:.4f} accuracy {record['accuracy']:.4f}"
+            f" | validation loss {record['validation_loss']:.4f}"
+            f" accuracy {record['validation_accuracy']:.4f} | {record['seconds']:.0f} s"
+        )
+        self.shown = progress.epoch

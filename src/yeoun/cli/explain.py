@@ -1,0 +1,31 @@
+"""yeoun explain"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import OutputError
+from .display import emit, note
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print a score for each token of a text, and draw it if asked."""
+    from ..bundle import ModelBundle, write_durably
+    from ..explain import explain
+    from ..plots import explanation_picture
+
+    picture = Path(options.picture) if options.picture else None
+    if picture and picture.exists():
+        raise OutputError(f"{picture}: exists already; choose another place")
+    explanation = explain(ModelBundle.load(Path(options.bundle)), options.text, options.method)
+    if picture:
+        write_durably(picture, explanation_picture(explanation))
+        note(f"drawn to {picture}")
+    if options.json:
+        emit(explanation.as_dict())
+        return
+    print(f"{explanation.label} with a probability of {explanation.probability:.3f}")
+    largest = max((abs(token.score) for token in explanation.tokens), default=1.0) or 1.0
+    for token in explanation.tokens:
+        print(f"  {token.score:7.4f} {'#' * round(30 * abs(token.score) / largest):<30} {token.text}")

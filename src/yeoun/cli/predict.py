@@ -1,0 +1,92 @@
+"""yeoun predict"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..data.readers import TEXT_COLUMNS, Row, pick_column, read_rows
+from ..errors import ConfigError, DataError, OutputError
+from .display import emit, note
+
+if TYPE_CHECKING:
+    from ..inference import Prediction
+
+
+def run(options: argparse.Namespace) -> None:
+    """Label the texts given, of a file, or of standard input, in order."""
+    from ..bundle import ModelBundle
+    from ..inference import predict
+
+    if bool(options.texts) == bool(options.input):
+        raise ConfigError("expected either texts or --input FILE (- for standard input)")
+    output = options.output
+    if output and output != "-" and Path(output).exists() and not options.force:
+        raise OutputError(f"{output}: exists already; choose another place or use --force")
+    rows, column = _rows(options)
+    bundle = ModelBundle.load(Path(options.bundle))
+    readable = [row for row in rows if row.error is None]
+    answers = predict(bundle, [row.cells[column] for row in readable], options.precision)
+    if len(readable) < len(rows):
+        note(f"{len(rows) - len(readable)} of {len(rows)} rows could not be read")
+    if output:
+        _write_table(output, readable, answers)
+    else:
+        _print(rows, column, answers, options.json)
+
+
+def _rows(options: argparse.Namespace) -> tuple[list[Row], str]:
+    if options.texts or options.input == "-":
+        lines = options.texts or [line.rstrip("\r\n") for line in sys.stdin]
+        return [Row(number, number, {"text": text}) for number, text in enumerate(lines, 1)], "text"
+    path = Path(options.input)
+    rows = list(read_rows(path))
+    first = next((row for row in rows if row.error is None), None)
+    if first is None:
+        raise DataError(f"{path}: no rows that can be read; expected a header and at least one row")
+    column = pick_column(path, list(first.cells), options.text, TEXT_COLUMNS, "text")
+    if not options.text:
+        note(f"text column {column!r}")
+    return rows, column
+
+
+def _print(rows: Sequence[Row], column: str, answers: Sequence[Prediction], as_json: bool) -> None:
+    remaining = iter(answers)
+    for row in rows:
+        if row.error is not None:
+            if as_json:
+                emit({"error": row.error, "row": row.number})
+            else:
+                print(f"row {row.number}: {row.error}")
+            continue
+        answer = next(remaining)
+        if as_json:
+            emit(asdict(answer))
+        else:
+            text = " ".join(row.cells[column].split())
+            print(f"{text}\n  {answer.label} with a probability of {answer.probability:.3f}")
+
+
+def _write_table(output: str, rows: Sequence[Row], answers: Sequence[Prediction]) -> None:
+    """Write the rows' columns with label and probability behind them; a file by one rename."""
+    from ..bundle import write_durably
+
+    columns = [*(c for c in (rows[0].cells if rows else {}) if c not in ("label", "probability"))]
+    text = io.StringIO()
+    delimiter = "\t" if output.endswith((".tsv", ".txt")) else ","
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerow([*columns, "label", "probability"])
+    for row, answer in zip(rows, answers, strict=True):
+        cells = [row.cells[c] for c in columns]
+        writer.writerow([*cells, answer.label, f"{answer.probability:.6f}"])
+    if output == "-":
+        sys.stdout.write(text.getvalue())
+        return
+    write_durably(Path(output), text.getvalue().encode())
+    note(f"{len(rows)} rows written to {output}")

@@ -1,0 +1,31 @@
+"""yeoun recipes"""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+
+from ..recipes import read_recipe, recipe_names
+
+
+def run(options: argparse.Namespace) -> None:
+    """List the published systems, or tell one of them in words."""
+    if options.name is None:
+        for name in recipe_names():
+            print(f"{name:<38}{read_recipe(name).about['title']}")
+        return
+    recipe = read_recipe(options.name)
+    about = recipe.about
+    print(f"{recipe.name}: {about['title']}\n")
+    for key in ("source", "published", "features", "size"):
+        if key in about:
+            print(textwrap.fill(f"{key}: {about[key]}", 90, subsequent_indent="  "))
+    for key in ("defects", "repairs"):
+        for line in about.get(key, ()):
+            print(textwrap.fill(f"{key[:-1]}: {line}", 90, subsequent_indent="  "))
+    valid = f" --valid {about['valid']}" if "valid" in about else ""
+    print(f"\nyeoun train {about['train']}{valid} --recipe {recipe.name} --out {recipe.name}\n")
+    for section, values in recipe.configuration.to_mapping().items():
+        print(f"[{section}]")
+        for key, value in values.items():
+            print(f"{key} = {value!r}")

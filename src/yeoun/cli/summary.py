@@ -1,0 +1,69 @@
+"""yeoun summary"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..config import Configuration
+from ..errors import ConfigError
+from ..recipes import read_recipe
+from .train import assignments
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the layers of a bundle's, a recipe's or a given network with their parameters."""
+    configuration, vocabulary_size, classes = _network(options)
+    configuration = configuration.with_values(assignments(options.values))
+    total = 0
+    print(f"{'layer':<34}{'shape':<20}{'parameters':>12}")
+    for name, shape, parameters in layers(configuration, vocabulary_size, classes):
+        if name == "head":
+            print(f"{'before the head':<54}{total:>12,}")
+        total += parameters
+        print(f"{name:<34}{shape:<20}{parameters:>12,}")
+    print(f"{'all':<54}{total:>12,}")
+
+
+def layers(configuration: Configuration, vocabulary_size: int, classes: int) -> list[tuple[str, str, int]]:
+    """Return `(name, output shape, trained parameters)` of each layer, in the order of the forward pass."""
+    import torch
+
+    from ..nn.classifier import TextClassifier, count_parameters
+
+    with torch.device("meta"):
+        network = TextClassifier(configuration.model, vocabulary_size, classes)
+    model, width = configuration.model, configuration.model.hidden_size
+    rows = [("embedding", f"N, T, {model.embedding_size}", count_parameters(network.embedding))]
+    stack = network.encoder
+    for depth, ahead in enumerate(stack.forwards):
+        rows.append((f"{model.encoder} {depth + 1} forward", f"N, T, {width}", count_parameters(ahead)))
+        if stack.backwards:
+            behind = stack.backwards[depth]
+            rows.append(
+                (
+                    f"{model.encoder} {depth + 1} backward",
+                    f"N, T, {width}",
+                    count_parameters(behind),
+                )
+            )
+    pooling = network.pooling
+    parameters = count_parameters(pooling) if isinstance(pooling, torch.nn.Module) else 0
+    rows.append((f"pooling: {model.pooling}", f"N, {network.head.in_features}", parameters))
+    rows.append(("head", f"N, {network.head.out_features}", count_parameters(network.head)))
+    return rows
+
+
+def _network(options: argparse.Namespace) -> tuple[Configuration, int, int]:
+    if options.bundle and options.recipe:
+        raise ConfigError("expected one of BUNDLE and --recipe, got both")
+    if options.bundle:
+        from ..bundle import ModelBundle
+
+        bundle = ModelBundle.load(Path(options.bundle))
+        return bundle.configuration, bundle.indexer.vocabulary_size, len(bundle.label_names)
+    if not options.recipe and not options.values:
+        raise ConfigError("expected a BUNDLE, --recipe NAME or --set section.key=value")
+    configuration = read_recipe(options.recipe).configuration if options.recipe else Configuration()
+    chosen = configuration.with_values(assignments(options.values))
+    return configuration, chosen.text.vocabulary_size, 2

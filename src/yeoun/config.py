@@ -1,0 +1,264 @@
+"""The three configurations of a model: how text is read, the network, the training.
+
+Flat, frozen, validated at construction; an unknown key or a value out of range is refused with the
+values that would do. `Configuration` holds the three and turns itself into a mapping and back, which
+is what recipes (TOML) and bundles (JSON) store.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NoReturn, TypeVar
+
+from .errors import ConfigError
+
+SCHEMES = ("whitespace", "words", "characters", "bpe")
+ENCODERS = ("rnn", "lstm", "gru")
+POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attention")
+OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
+WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
+
+
+def _refuse(key: str, value: object, expected: str) -> NoReturn:
+    raise ConfigError(f"{key} = {value!r}: expected {expected}")
+
+
+def _one_of(key: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        _refuse(key, value, "one of " + ", ".join(choices))
+
+
+def _within(key: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        _refuse(key, value, f"a number from {low:g} to {high:g}")
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """How a text becomes token ids.
+
+    scheme: how a text is cut: at white space, into the matches of `pattern`, into characters, or into
+        byte-pair subwords.
+    pattern: the regular expression of the `words` scheme (Oniguruma syntax; what matches is a token).
+    lowercase: lower-case after Unicode normalisation (NFC), which always happens.
+    vocabulary_size: at most so many entries, special tokens included; 0 keeps all.
+    minimum_count: a token seen less often in the training text is unknown.
+    maximum_length: at most so many tokens of a text are read, the start token included; 0 reads all.
+    truncate: which end of a longer text is cut off: `front`, `back`, or the `middle`.
+    start_token: put the token [SOS] in front of each text.
+    pad_to: `none` (padding is never read), a length, or `batch` (the longest text of the batch).
+        The last two make padding ordinary tokens, as published systems do; `batch` therefore breaks
+        the law that a text's neighbours cannot change its answer.
+    pad_side: where such padding goes.
+    """
+
+    scheme: str = "words"
+    pattern: str = WORD_PATTERN
+    lowercase: bool = True
+    vocabulary_size: int = 30000
+    minimum_count: int = 2
+    maximum_length: int = 400
+    truncate: str = "back"
+    start_token: bool = False
+    pad_to: int | str = "none"
+    pad_side: str = "back"
+
+    def __post_init__(self) -> None:
+        _one_of("text.scheme", self.scheme, SCHEMES)
+        _within("text.vocabulary_size", self.vocabulary_size, 0, 10_000_000)
+        _within("text.minimum_count", self.minimum_count, 1, 1_000_000)
+        _within("text.maximum_length", self.maximum_length, 0, 100_000_000)
+        _one_of("text.truncate", self.truncate, ("front", "back", "middle"))
+        _one_of("text.pad_side", self.pad_side, ("front", "back"))
+        if isinstance(self.pad_to, str):
+            _one_of("text.pad_to", self.pad_to, ("none", "batch"))
+        else:
+            _within("text.pad_to", self.pad_to, 1, 1_000_000)
+            if self.maximum_length == 0 or self.maximum_length > self.pad_to:
+                _refuse("text.pad_to", self.pad_to, "at least text.maximum_length, itself not 0")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network: embedding, encoder, pooling, head.
+
+    encoder: the recurrent cell. LSTM alone has a fused kernel on the CPU and is the fastest there.
+    hidden_size: units per direction and layer.
+    layers: stacked layers. bidirectional: a second stack reads each text from its end.
+    embedding_size: width of a token's vector.
+    pooling: how the outputs over time become one vector. `last` is each direction's final state;
+        `last-position` is both directions' output at the last token (the backward half has then read
+        one step: a defect of published systems, kept for their reproduction).
+    dropout: between layers and before the head. embedding_dropout: on embedded tokens, one mask for
+        all steps of a text. word_dropout: share of tokens replaced by the unknown token in training.
+    head: `softmax` over the labels, or one `sigmoid` (two labels only).
+    initialization: `torch`'s or `keras`'s starting weights; the latter also means one bias per gate
+        and a forget bias of 1.
+    """
+
+    encoder: str = "lstm"
+    hidden_size: int = 128
+    layers: int = 1
+    bidirectional: bool = True
+    embedding_size: int = 128
+    pooling: str = "mean-max"
+    dropout: float = 0.3
+    embedding_dropout: float = 0.0
+    word_dropout: float = 0.0
+    head: str = "softmax"
+    initialization: str = "keras"
+
+    def __post_init__(self) -> None:
+        _one_of("model.encoder", self.encoder, ENCODERS)
+        _within("model.hidden_size", self.hidden_size, 1, 65536)
+        _within("model.layers", self.layers, 1, 64)
+        _within("model.embedding_size", self.embedding_size, 1, 65536)
+        _one_of("model.pooling", self.pooling, POOLINGS)
+        for name in ("dropout", "embedding_dropout", "word_dropout"):
+            _within(f"model.{name}", getattr(self, name), 0.0, 0.95)
+        _one_of("model.head", self.head, ("softmax", "sigmoid"))
+        _one_of("model.initialization", self.initialization, ("torch", "keras"))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the weights are found.
+
+    optimizer: `adamw`, `adam`, or `rmsprop` with the smoothing `decay`; `epsilon` is added to the
+        root, in `keras-rmsprop` under it.
+    learning_rate: the peak of the schedule `one-cycle` (a quarter of the steps up, then a cosine down),
+        or the `constant` rate.
+    epochs: passes over the training rows, at most. patience: stop after so many epochs without a
+        better validation score; 0 never stops early.
+    select_by: the epoch that is kept: that of the lowest validation `loss`, of the highest
+        `accuracy`, or the `last`.
+    clip: largest norm of the gradient; 0 leaves it. weight_decay: of `adamw`, not on biases.
+    label_smoothing: share of the target spread over all labels.
+    validation_share: the part of the training rows held out when no validation rows are given.
+    validation_split: `stratified` holds out the same share of each label and keeps equal texts
+        together; `random` cuts a shuffled order, as published systems do.
+    """
+
+    optimizer: str = "adamw"
+    learning_rate: float = 2e-3
+    schedule: str = "one-cycle"
+    batch_size: int = 64
+    epochs: int = 5
+    patience: int = 0
+    select_by: str = "loss"
+    clip: float = 1.0
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    decay: float = 0.99
+    epsilon: float = 1e-8
+    validation_share: float = 0.1
+    validation_split: str = "stratified"
+
+    def __post_init__(self) -> None:
+        _one_of("train.optimizer", self.optimizer, OPTIMIZERS)
+        if not 0 < self.learning_rate <= 100:
+            _refuse("train.learning_rate", self.learning_rate, "a number above 0, at most 100")
+        _one_of("train.schedule", self.schedule, ("one-cycle", "constant"))
+        _within("train.batch_size", self.batch_size, 1, 1_000_000)
+        _within("train.epochs", self.epochs, 1, 100_000)
+        _within("train.patience", self.patience, 0, 100_000)
+        _one_of("train.select_by", self.select_by, ("loss", "accuracy", "last"))
+        _within("train.clip", self.clip, 0, 1e9)
+        _within("train.weight_decay", self.weight_decay, 0, 10)
+        _within("train.label_smoothing", self.label_smoothing, 0, 0.9)
+        _within("train.decay", self.decay, 0, 0.999999)
+        if not 0 < self.epsilon <= 1:
+            _refuse("train.epsilon", self.epsilon, "a number above 0, at most 1")
+        _within("train.validation_share", self.validation_share, 0.001, 0.9)
+        _one_of("train.validation_split", self.validation_split, ("stratified", "random"))
+
+
+_Part = TypeVar("_Part", TextConfig, ModelConfig, TrainConfig)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A whole model's configuration: text, model, train."""
+
+    text: TextConfig = field(default_factory=TextConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Configuration:
+        """Return the configuration of `{"text": {...}, "model": {...}, "train": {...}}`.
+
+        Missing keys take their defaults. Raises ConfigError for an unknown section or key, or a value
+        of the wrong type or range.
+        """
+        unknown = sorted(set(values) - {part.name for part in fields(cls)})
+        if unknown:
+            raise ConfigError(f"section {unknown[0]!r}: expected one of text, model, train")
+        return cls(
+            text=_section(TextConfig, "text", values.get("text", {})),
+            model=_section(ModelConfig, "model", values.get("model", {})),
+            train=_section(TrainConfig, "train", values.get("train", {})),
+        )
+
+    def to_mapping(self) -> dict[str, dict[str, Any]]:
+        """Return every value, resolved, as plain dicts (what `from_mapping` reads)."""
+        return dataclasses.asdict(self)
+
+    def with_values(self, assignments: Mapping[str, Any]) -> Configuration:
+        """Return a copy with `{"section.key": value}` changed; strings are read as the key's type.
+
+        Raises ConfigError for an unknown section or key, or a value that does not fit.
+        """
+        changed = self
+        for dotted, value in assignments.items():
+            section, _, key = dotted.partition(".")
+            if section not in ("text", "model", "train") or not key:
+                raise ConfigError(f"{dotted!r}: expected section.key with section text, model or train")
+            part = getattr(changed, section)
+            values = _typed(type(part), section, {key: value})
+            changed = replace(changed, **{section: replace(part, **values)})
+        return changed
+
+
+def _section(cls: type[_Part], section: str, values: Any) -> _Part:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"section {section!r}: got {values!r}, expected a table of keys")
+    return cls(**_typed(cls, section, values))
+
+
+def _typed(cls: type, section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values as the types of the fields they name; strings are read, nothing is rounded."""
+    kinds = {part.name: str(part.type) for part in fields(cls)}
+    typed = {}
+    for key, value in values.items():
+        if key not in kinds:
+            raise ConfigError(f"{section}.{key}: no such key; expected one of {', '.join(kinds)}")
+        typed[key] = _read(f"{section}.{key}", value, kinds[key])
+    return typed
+
+
+def _read(key: str, value: Any, kind: str) -> Any:
+    if kind == "bool":
+        words = {"true": True, "false": False}
+        value = words.get(value.lower(), value) if isinstance(value, str) else value
+        return value if isinstance(value, bool) else _refuse(key, value, "true or false")
+    if kind == "str":
+        return value if isinstance(value, str) else _refuse(key, value, "text")
+    if isinstance(value, bool):
+        _refuse(key, value, "a number")
+    try:
+        if kind == "float":
+            number = float(value)
+            return number if math.isfinite(number) else _refuse(key, value, "a finite number")
+        if isinstance(value, float) and not value.is_integer():
+            _refuse(key, value, "a whole number")
+        return int(value)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        if kind == "int | str" and isinstance(value, str):
+            return value
+        _refuse(key, value, "a whole number" if kind != "float" else "a number")

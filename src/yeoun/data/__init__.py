@@ -1,0 +1,1 @@
+"""Rows in, batches out: files and corpora, splits, ragged tokens, batches. NumPy only."""

@@ -1,0 +1,105 @@
+"""Dataset: texts with labels. The names of the labels and their order live here and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError
+from ..presets import RowStatistics
+from ..text.normalization import hangul_share
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Texts, the class of each, and the names of the classes.
+
+    labels: int64 [rows], indices into `label_names`; None where there are no labels.
+    """
+
+    texts: Sequence[str]
+    labels: npt.NDArray[np.int64] | None
+    label_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def targets(self) -> npt.NDArray[np.int64]:
+        """The labels; DataError where there are none."""
+        if self.labels is None:
+            raise DataError("these rows have no labels: expected a label column; name it with --label")
+        return self.labels
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Dataset:
+        """Return the dataset of these rows, in this order."""
+        labels = None if self.labels is None else self.labels[rows]
+        return Dataset([self.texts[i] for i in rows], labels, self.label_names)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over texts, labels and their order."""
+        digest = hashlib.sha256(repr(self.label_names).encode())
+        for text in self.texts:
+            digest.update(text.encode("utf-8", "surrogatepass"))
+            digest.update(b"\0")
+        if self.labels is not None:
+            digest.update(self.labels.tobytes())
+        return digest.hexdigest()
+
+
+def labelled(texts: Sequence[str], labels: Sequence[str]) -> Dataset:
+    """Return the dataset of `texts` with text `labels`.
+
+    Classes are ordered by name, whole numbers by value. Raises DataError for unequal lengths.
+    """
+    if len(texts) != len(labels):
+        raise DataError(f"got {len(texts)} texts and {len(labels)} labels: expected one label a text")
+    names = tuple(sorted(set(labels), key=_by_value))
+    return Dataset(texts, label_indices(labels, names), names)
+
+
+def label_indices(labels: Sequence[str], names: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Return the index of each label in `names`. Raises DataError for one that is not there."""
+    index = {name: i for i, name in enumerate(names)}
+    unknown = sorted(set(labels) - set(index))
+    if unknown:
+        raise DataError(
+            f"unknown label {unknown[0]!r}: expected one of {', '.join(names[:20])}"
+            + (", ..." if len(names) > 20 else "")
+        )
+    return np.fromiter((index[label] for label in labels), np.int64, len(labels))
+
+
+def statistics(dataset: Dataset) -> RowStatistics:
+    """Return what presets decide by."""
+    sample = dataset.texts[:: max(1, len(dataset) // 5000)]
+    words = np.array([len(text.split()) for text in sample] or [0])
+    return RowStatistics(
+        rows=len(dataset),
+        classes=len(dataset.label_names),
+        mean_words=float(words.mean()),
+        long_words=float(np.percentile(words, 95)),
+        hangul_share=hangul_share(dataset.texts),
+    )
+
+
+def require_classes(dataset: Dataset) -> None:
+    """Raise DataError unless there are rows of at least two classes to learn from."""
+    if not len(dataset):
+        raise DataError("no rows: expected at least one row of each of two labels")
+    present = np.unique(dataset.targets)
+    if len(present) < 2:
+        only = dataset.label_names[int(present[0])]
+        raise DataError(
+            f"one label only, {only!r}, in {len(dataset)} rows: expected two or more; check the label column"
+        )
+
+
+def _by_value(name: str) -> tuple[int, int, str]:
+    digits = name.removeprefix("-")
+    is_number = digits.isascii() and digits.isdigit()
+    return (0, int(name), name) if is_number else (1, 0, name)

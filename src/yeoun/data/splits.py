@@ -1,0 +1,63 @@
+"""Which rows train and which are held out: stratified, seeded, duplicate-safe; and the articles' own."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError
+from .rows import Dataset
+
+Rows = npt.NDArray[np.int64]
+
+
+def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, Rows]:
+    """Return `(kept, held_out)` row numbers, ascending, with about `share` of each class held out.
+
+    Rows with the same text stay together, so that no held-out text was trained on. At least one text
+    of each class is kept, and one held out where the class has two. Raises DataError when nothing
+    could be held out.
+    """
+    first_row: dict[str, int] = {}
+    group = np.fromiter(
+        (first_row.setdefault(text, i) for i, text in enumerate(dataset.texts)),
+        np.int64,
+        len(dataset),
+    )
+    leaders = np.unique(group)
+    leader_labels = dataset.targets[leaders]
+    generator = np.random.default_rng([seed, 0])
+    held_out = np.zeros(len(dataset), bool)
+    for label in np.unique(leader_labels):
+        members = generator.permutation(leaders[leader_labels == label])
+        count = min(max(1, round(share * len(members))), len(members) - 1)
+        held_out[members[:count]] = True
+    held_out = held_out[group]
+    if not held_out.any():
+        raise DataError(
+            f"cannot hold out validation rows from {len(dataset)} rows: expected a label with two"
+            " different texts; add rows, or give --valid"
+        )
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def random_split(rows: int, share: float, seed: int) -> tuple[Rows, Rows]:
+    """Return a random order of `rows` cut in two, its last `share` held out (as the articles do)."""
+    order = np.random.default_rng([seed, 0]).permutation(rows)
+    kept = rows - round(share * rows)
+    return order[:kept], order[kept:]
+
+
+def pandas_sample(rows: int, share: float, random_state: int) -> tuple[Rows, Rows]:
+    """Return what `frame.sample(frac=share, random_state=random_state)` takes, in its order, and the
+    rest, ascending (as `frame.drop(sample.index)` leaves it)."""
+    taken = np.random.RandomState(random_state).permutation(rows)[: round(share * rows)]
+    rest = np.setdiff1d(np.arange(rows), taken)
+    return taken, rest
+
+
+def scikit_learn_split(rows: int, share: float, random_state: int) -> tuple[Rows, Rows]:
+    """Return scikit-learn's `train_test_split(test_size=share, random_state=random_state)`."""
+    held_out = int(np.ceil(share * rows))
+    order = np.random.RandomState(random_state).permutation(rows)
+    return order[held_out:], order[:held_out]

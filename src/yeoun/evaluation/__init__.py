@@ -1,0 +1,1 @@
+"""Figures: metrics, calibration, intervals, and the linear baseline that stands beside every one."""

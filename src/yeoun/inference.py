@@ -1,0 +1,100 @@
+"""The only way to a prediction: texts, token ids, batches, forward, probabilities.
+
+`forward` is anything that turns a Batch into logits, so that torch is one engine among others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .bundle import ModelBundle
+from .config import TextConfig
+from .data.batches import Batch, answering_order, collate
+from .data.tokens import TokenStore
+from .errors import DataError
+
+if TYPE_CHECKING:
+    from .nn.classifier import TextClassifier
+
+Floats = npt.NDArray[np.float32]
+Forward = Callable[[Batch], Floats]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one text."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+def predict(bundle: ModelBundle, texts: Sequence[str], precision: str = "fp32") -> list[Prediction]:
+    """Return the label and the probabilities of each text, in order."""
+    names = bundle.label_names
+    return [
+        Prediction(names[row.argmax()], float(row.max()), dict(zip(names, row.tolist(), strict=True)))
+        for row in predict_proba(bundle, texts, precision)
+    ]
+
+
+def predict_proba(bundle: ModelBundle, texts: Sequence[str], precision: str = "fp32") -> Floats:
+    """Return the probabilities [texts, classes], float32, classes in the order of `label_names`.
+
+    Raises DataError for a text that is not a string.
+    """
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"text {position} is {text!r}: expected a string")
+    store = TokenStore(*bundle.indexer.index(texts))
+    forward = torch_forward(bundle.network, precision)
+    return softmax(answer(store, bundle.configuration.text, forward))
+
+
+def answer(store: TokenStore, config: TextConfig, forward: Forward) -> Floats:
+    """Return the class logits [rows, classes] of each row of `store`, float32, in its order."""
+    logits: Floats | None = None
+    for rows in answering_order(store.lengths):
+        part = class_logits(forward(collate(store, rows, None, config.pad_to, config.pad_side)))
+        if logits is None:
+            logits = np.empty((len(store), part.shape[1]), np.float32)
+        logits[rows] = part
+    return np.zeros((0, 0), np.float32) if logits is None else logits
+
+
+def torch_forward(network: TextClassifier, precision: str = "fp32") -> Forward:
+    """Return `forward` on torch: evaluation mode, no gradients, the encoder in `precision`."""
+    import torch
+
+    def forward(batch: Batch) -> Floats:
+        was_training, trained_in = network.training, network.precision
+        network.eval()
+        network.precision = precision
+        device = network.embedding.weight.device
+        with torch.inference_mode():
+            token_ids, lengths = map(torch.from_numpy, (batch.token_ids, batch.lengths))
+            logits = network(token_ids.to(device), lengths.to(device)).cpu()
+        network.train(was_training)
+        network.precision = trained_in
+        return np.asarray(logits.numpy(), np.float32)
+
+    return forward
+
+
+def class_logits(logits: Floats) -> Floats:
+    """Return logits [N, C] over the classes; a sigmoid's single logit stands for the second of two."""
+    return np.concatenate([np.zeros_like(logits), logits], 1) if logits.shape[1] == 1 else logits
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return the probabilities [N, C] of logits [N, C]."""
+    if not logits.size:
+        return logits
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    probabilities: Floats = exponentials / exponentials.sum(1, keepdims=True)
+    return probabilities

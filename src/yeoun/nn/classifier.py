@@ -1,0 +1,74 @@
+"""TextClassifier: embed, encode, pool, head. Four steps, each open to explanations on its own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..config import ModelConfig
+from .dropout import locked_dropout, word_dropout
+from .pooling import POOLINGS
+from .recurrent import RecurrentStack
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+class TextClassifier(nn.Module):
+    """Token ids to one row of logits a text.
+
+    `precision` is that of the encoder ("fp32" or "bf16"); weights, pooling and head stay fp32.
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int, classes: int) -> None:
+        super().__init__()
+        self.config = config
+        self.precision = "fp32"
+        self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
+        self.encoder = RecurrentStack(
+            config.encoder,
+            config.embedding_size,
+            config.hidden_size,
+            config.layers,
+            config.bidirectional,
+            config.dropout,
+            config.initialization,
+        )
+        width = config.hidden_size * (2 if config.bidirectional else 1)
+        self.pooling = POOLINGS[config.pooling](width)
+        pooled = width * (2 if config.pooling == "mean-max" else 1)
+        self.head = nn.Linear(pooled, 1 if config.head == "sigmoid" else classes)
+        if config.initialization == "keras":
+            nn.init.uniform_(self.embedding.weight, -0.05, 0.05)
+            nn.init.xavier_uniform_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
+
+    def embed(self, token_ids: Tensor) -> Tensor:
+        """Return the vectors [T, N, E] (fp32) of `token_ids` [N, T], time first."""
+        ids = word_dropout(token_ids.T, self.config.word_dropout, self.training)
+        embedded = functional.embedding(ids, self.embedding.weight)
+        return locked_dropout(embedded, self.config.embedding_dropout, self.training)
+
+    def encode(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Return the encoder's outputs [T, N, D] (fp32); anything at padding."""
+        outputs: Tensor = self.encoder(embedded.to(DTYPES[self.precision]), lengths)
+        return outputs.float()
+
+    def pool(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return one vector a text, [N, D] or [N, 2D]; zeros for a text without a token."""
+        return self.pooling(outputs, lengths, self.config.bidirectional)
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """Return the logits: [N, C] with a softmax head, [N, 1] with a sigmoid head."""
+        pooled = functional.dropout(pooled, self.config.dropout, self.training)
+        logits: Tensor = self.head(pooled)
+        return logits
+
+    def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits of `token_ids` [N, T] (int64), of which row n has `lengths[n]` real."""
+        return self.classify(self.pool(self.encode(self.embed(token_ids), lengths), lengths))
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return how many numbers training may change."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)

@@ -1,0 +1,24 @@
+"""Noise on words and embeddings, in training only."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..text.schemes import UNKNOWN_ID
+
+
+def word_dropout(token_ids: Tensor, share: float, training: bool) -> Tensor:
+    """Return `token_ids` [T, N] with a `share` of positions replaced by the unknown token."""
+    if not training or share == 0.0:
+        return token_ids
+    return token_ids.masked_fill(torch.rand(token_ids.shape, device=token_ids.device) < share, UNKNOWN_ID)
+
+
+def locked_dropout(embedded: Tensor, share: float, training: bool) -> Tensor:
+    """Return `embedded` [T, N, E] with the same units dropped at every step of a text
+    (Gal & Ghahramani 2016)."""
+    if not training or share == 0.0:
+        return embedded
+    kept = torch.rand(1, *embedded.shape[1:], device=embedded.device) >= share
+    return embedded * (kept / (1.0 - share)).to(embedded.dtype)

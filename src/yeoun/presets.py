@@ -1,0 +1,87 @@
+"""Presets: pure functions from the training rows' statistics to a configuration.
+
+The rules, and why:
+
+- Text: Korean is cut into byte-pair subwords, since its words take too many forms for a vocabulary;
+  other text into words and punctuation marks.
+- Vocabulary: as large as the rows can teach, an entry for every four rows or so, 2,000 to 30,000.
+- Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
+- Network: a bidirectional LSTM, mean and maximum of its outputs. Few rows get a smaller one.
+- Epochs: fewer rows, more passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .config import Configuration, ModelConfig, TextConfig, TrainConfig
+from .errors import ConfigError
+
+
+@dataclass(frozen=True)
+class RowStatistics:
+    """What a preset decides by: rows, classes, words between spaces in a text (mean, 95th
+    percentile), and the share of Hangul among its letters."""
+
+    rows: int
+    classes: int
+    mean_words: float
+    long_words: float
+    hangul_share: float
+
+
+def fast(statistics: RowStatistics) -> Configuration:
+    """Return a small network and few epochs: minutes where `balanced` takes tens."""
+    return _lstm(statistics, hidden_size=64, longest=200, effort=0.6)
+
+
+def balanced(statistics: RowStatistics) -> Configuration:
+    """Return the default: the best accuracy that a coffee break buys."""
+    return _lstm(statistics, hidden_size=256, longest=400, effort=1.0)
+
+
+def accurate(statistics: RowStatistics) -> Configuration:
+    """Return more epochs over longer texts."""
+    return _lstm(statistics, hidden_size=256, longest=800, effort=1.6)
+
+
+PRESETS: dict[str, Callable[[RowStatistics], Configuration]] = {
+    "fast": fast,
+    "balanced": balanced,
+    "accurate": accurate,
+}
+
+
+def resolve(name: str, statistics: RowStatistics) -> Configuration:
+    """Return the configuration of the preset `name`. Raises ConfigError for an unknown one."""
+    if name not in PRESETS:
+        raise ConfigError(f"unknown preset {name!r}; expected one of {', '.join(PRESETS)}")
+    return PRESETS[name](statistics)
+
+
+def _lstm(statistics: RowStatistics, hidden_size: int, longest: int, effort: float) -> Configuration:
+    rows, korean = statistics.rows, statistics.hangul_share > 0.2
+    few = rows < 5_000
+    tokens_per_word = 2.5 if korean else 1.3
+    needed = round(statistics.long_words * tokens_per_word / 10 + 1) * 10
+    epochs = 40 if rows < 2_000 else 12 if rows < 10_000 else 8 if rows < 15_000 else 5
+    return Configuration(
+        text=TextConfig(
+            scheme="bpe" if korean else "words",
+            vocabulary_size=min(16_000 if korean else 30_000, max(2_000, rows // 4)),
+            minimum_count=2,
+            maximum_length=max(20, min(longest, needed)),
+            truncate="middle",
+        ),
+        model=ModelConfig(
+            hidden_size=min(hidden_size, 64) if few else hidden_size,
+            embedding_size=64 if few or hidden_size < 128 else 128,
+            dropout=0.3,
+            word_dropout=0.1,
+        ),
+        train=TrainConfig(
+            batch_size=32 if rows < 15_000 else 64 if rows < 50_000 else 128,
+            epochs=max(2, round(epochs * effort)),
+        ),
+    )

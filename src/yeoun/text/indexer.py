@@ -1,0 +1,114 @@
+"""TextIndexer: fitted on training texts, it turns any texts into ragged token ids, and one text into
+tokens with their spans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from ..config import TextConfig
+from .normalization import align, normalize
+from .schemes import START_ID, fit_vocabulary
+
+_CHUNK = 10_000
+
+
+@dataclass(frozen=True)
+class Token:
+    """A stretch of a text: `text == whole[start:end]` (code points), and its id in the vocabulary."""
+
+    text: str
+    start: int
+    end: int
+    token_id: int
+
+
+class TextIndexer:
+    """Texts to token ids, with a vocabulary that only ever saw training texts."""
+
+    def __init__(self, tokenizer: Tokenizer, config: TextConfig) -> None:
+        self.tokenizer = tokenizer
+        self.config = config
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], config: TextConfig) -> TextIndexer:
+        """Return an indexer whose vocabulary is fitted on `texts`, the training texts.
+
+        Raises DataError when they hold no token.
+        """
+        return cls(fit_vocabulary([normalize(text) for text in texts], config), config)
+
+    @classmethod
+    def from_json(cls, json: str, config: TextConfig) -> TextIndexer:
+        """Return the indexer of a `tokenizer.json` that `to_json` gave."""
+        return cls(Tokenizer.from_str(json), config)
+
+    def to_json(self) -> str:
+        """Return the fitted tokeniser in the `tokenizers` library's own JSON format."""
+        return str(self.tokenizer.to_str(pretty=False))
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of token ids, special tokens included."""
+        return int(self.tokenizer.get_vocab_size())
+
+    def index(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Return `(token_ids [tokens], offsets [texts + 1])`: text i has those from `offsets[i]` to
+        `offsets[i + 1]`.
+
+        Truncated as configured, the start token in front where there is one; an empty text has no
+        other token. Nothing is padded.
+        """
+        pieces, lengths = [np.zeros(0, np.int32)], []
+        for start in range(0, len(texts), _CHUNK):
+            chunk = [normalize(text) for text in texts[start : start + _CHUNK]]
+            ids = [e.ids for e in self.tokenizer.encode_batch_fast(chunk, add_special_tokens=False)]
+            chunk_lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+            flat = np.fromiter(chain.from_iterable(ids), np.int32, int(chunk_lengths.sum()))
+            kept, kept_lengths = self._kept(chunk_lengths)
+            pieces.append(flat[kept])
+            lengths.append(kept_lengths)
+        offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
+        token_ids = np.concatenate(pieces)
+        if self.config.start_token:
+            token_ids = np.insert(token_ids, offsets[:-1], np.int32(START_ID))
+            offsets = offsets + np.arange(len(offsets))
+        return token_ids, offsets
+
+    def tokens(self, text: str) -> list[Token]:
+        """Return the tokens of `text` that `index` keeps, with spans in `text` as typed.
+
+        Spans are ordered and lie inside the text; characters that compose into one share a span. The
+        start token's span is empty.
+        """
+        alignment = align(text)
+        encoded = self.tokenizer.encode(normalize(text), add_special_tokens=False)
+        kept, _ = self._kept(np.array([len(encoded.ids)], np.int64))
+        tokens = [Token("", 0, 0, START_ID)] if self.config.start_token else []
+        for position in kept:
+            start, end = encoded.offsets[position]
+            if alignment is not None:
+                start, end = alignment.original_span(start, end)
+            tokens.append(Token(text[start:end], start, end, encoded.ids[position]))
+        return tokens
+
+    def vocabulary(self) -> list[str]:
+        """Return the tokens in the order of their ids."""
+        entries = self.tokenizer.get_vocab()
+        return sorted(entries, key=entries.__getitem__)
+
+    def _kept(self, lengths: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return which positions of flat tokens stay after truncation, and how many of each text."""
+        limit = self.config.maximum_length - self.config.start_token
+        if not self.config.maximum_length or not len(lengths) or lengths.max() <= limit:
+            return np.arange(lengths.sum()), lengths
+        kept = np.minimum(lengths, limit)
+        position = np.arange(kept.sum()) - np.repeat(kept.cumsum() - kept, kept)
+        head = {"back": limit, "front": 0, "middle": (limit + 1) // 2}[self.config.truncate]
+        behind_the_cut = np.repeat(lengths - kept, kept) * (position >= head)
+        return np.repeat(lengths.cumsum() - lengths, kept) + position + behind_the_cut, kept

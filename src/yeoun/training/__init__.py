@@ -1,0 +1,1 @@
+"""From labelled rows to a bundle: objective, optimisation, resumable state, loop, fit."""

@@ -1,0 +1,192 @@
+"""fit: labelled rows and a configuration to a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..bundle import ModelBundle
+from ..config import Configuration, ModelConfig
+from ..data.rows import Dataset, require_classes
+from ..data.splits import random_split, stratified_split
+from ..data.tokens import TokenStore
+from ..errors import ConfigError, DataError
+from ..evaluation.linear import LinearBaseline, fit_linear
+from ..evaluation.metrics import macro_f1, measure
+from ..inference import answer, softmax, torch_forward
+from ..nn.classifier import TextClassifier, count_parameters
+from ..text.indexer import TextIndexer
+from .loop import IndexedRows, Run, run_epochs
+from .optimization import build_optimizer
+from .state import Progress, TrainingFolder, steps_between_saves, versions
+
+
+def fit(
+    train: Dataset,
+    configuration: Configuration,
+    valid: Dataset | None = None,
+    seed: int = 0,
+    precision: str = "auto",
+    device: str = "auto",
+    provenance: Mapping[str, Any] | None = None,
+    folder: TrainingFolder | None = None,
+    resume: bool = False,
+    force: bool = False,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> ModelBundle:
+    """Return a model trained on `train`, its best epoch chosen on `valid`.
+
+    valid: held-out rows; without them a stratified share of `train` is held out. precision: of the
+    encoder in training, "auto" is bf16 where the machine has it and it pays. folder: where the state
+    is kept, so that a killed run can `resume`. watch: called with the progress after each step.
+
+    Raises DataError for rows that cannot be learned from, ConfigError for a device or precision that
+    is not there, ResumeError for a state of another run.
+    """
+    require_classes(train)
+    if configuration.model.head == "sigmoid" and len(train.label_names) != 2:
+        raise ConfigError(
+            f"model.head = 'sigmoid' with {len(train.label_names)} labels: expected two; use softmax"
+        )
+    device = resolve_device(device)
+    precision = resolve_precision(precision, device, configuration.model)
+    identity = {
+        "configuration": configuration.to_mapping(),
+        "data": train.fingerprint(),
+        "validation": None if valid is None else valid.fingerprint(),
+        "seed": seed,
+        "precision": precision,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+    }
+    if folder is not None:
+        folder.begin(identity, resume, force)
+    rows = len(train)
+    if valid is None:
+        share = configuration.train.validation_share
+        if configuration.train.validation_split == "random":
+            kept, held_out = random_split(rows, share, seed)
+        else:
+            kept, held_out = stratified_split(train, share, seed)
+        train, valid = train.take(kept), train.take(held_out)
+    if not len(valid):
+        raise DataError("no validation rows: expected at least one")
+    with torch.random.fork_rng(devices=[]):
+        indexer = _fit_indexer(train, configuration, folder)
+        run = _start(indexer, train, valid, configuration, seed, precision, device)
+        _go_on(run, folder, watch)
+        best = {name: tensor.cpu() for name, tensor in run.best.items()}
+    baseline = fit_linear(train.texts, train.targets, len(train.label_names))
+    run.network.load_state_dict(best)
+    return ModelBundle(
+        configuration=configuration,
+        label_names=train.label_names,
+        indexer=indexer,
+        weights={name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()},
+        baseline=baseline,
+        metrics=_figures(run, baseline, valid, rows),
+        history=tuple(run.progress.history),
+        provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},
+    )
+
+
+def resolve_device(device: str) -> str:
+    """Return the device to train on. Raises ConfigError for one that is not there."""
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if device == "auto":
+        return "cuda" if there["cuda"] else "cpu"
+    if not there.get(device):
+        have = ", ".join(name for name, is_there in there.items() if is_there)
+        raise ConfigError(f"device {device!r}: not on this machine; expected one of auto, {have}")
+    return device
+
+
+def resolve_precision(precision: str, device: str, model: ModelConfig) -> str:
+    """Return "fp32" or "bf16": `auto` is bf16 for an LSTM on a CPU with bf16 arithmetic."""
+    if precision not in ("auto", "fp32", "bf16"):
+        raise ConfigError(f"precision {precision!r}: expected auto, fp32 or bf16")
+    if precision != "auto":
+        return precision
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    has_bf16 = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return "bf16" if device == "cpu" and has_bf16 and model.encoder == "lstm" else "fp32"
+
+
+def _fit_indexer(train: Dataset, configuration: Configuration, folder: TrainingFolder | None) -> TextIndexer:
+    saved = folder.tokenizer() if folder is not None else None
+    if saved is not None:
+        return TextIndexer.from_json(saved, configuration.text)
+    indexer = TextIndexer.fit(train.texts, configuration.text)
+    if folder is not None:
+        folder.save_tokenizer(indexer.to_json())
+    return indexer
+
+
+def _start(
+    indexer: TextIndexer,
+    train: Dataset,
+    valid: Dataset,
+    configuration: Configuration,
+    seed: int,
+    precision: str,
+    device: str,
+) -> Run:
+    torch.manual_seed(seed)
+    network = TextClassifier(configuration.model, indexer.vocabulary_size, len(train.label_names))
+    network.precision = precision
+    network.to(device)
+    return Run(
+        network=network,
+        optimizer=build_optimizer(network, configuration.train),
+        configuration=configuration,
+        seed=seed,
+        train=IndexedRows(TokenStore(*indexer.index(train.texts)), train.targets),
+        valid=IndexedRows(TokenStore(*indexer.index(valid.texts)), valid.targets),
+        progress=Progress(),
+        best={},
+    )
+
+
+def _go_on(run: Run, folder: TrainingFolder | None, watch: Callable[[Progress], None]) -> None:
+    """Train to the end, from the saved state where there is one."""
+
+    def save() -> None:
+        if folder is not None:
+            folder.save(run.progress, run.network, run.optimizer, run.best)
+
+    if folder is not None and (saved := folder.load(run.network, run.optimizer)) is not None:
+        run.progress, run.best = saved
+    tokens = run.train.store.lengths.mean() * run.configuration.train.batch_size
+    every = steps_between_saves(count_parameters(run.network.encoder), float(tokens))
+    run_epochs(run, save, every, watch)
+
+
+def _figures(run: Run, baseline: LinearBaseline, valid: Dataset, rows: int) -> dict[str, Any]:
+    """Return what `train --json` prints of the best epoch, on the validation rows, in fp32."""
+    logits = answer(run.valid.store, run.configuration.text, torch_forward(run.network))
+    metrics = asdict(measure(softmax(logits), run.valid.labels))
+    linear = baseline.predict(valid.texts)
+    progress = run.progress
+    return {
+        "rows": rows,
+        "labels": list(valid.label_names),
+        "parameters": count_parameters(run.network),
+        "epochs": progress.epoch,
+        "seconds": round(progress.seconds, 2),
+        "tokens_per_second": round(progress.tokens / max(progress.seconds, 1e-9)),
+        "precision": run.network.precision,
+        "validation": metrics,
+        "linear_baseline": {
+            "accuracy": float((linear == valid.targets).mean()),
+            "macro_f1": macro_f1(linear, valid.targets),
+        },
+    }

@@ -1,0 +1,149 @@
+"""The training loop: epochs of steps, a validation after each, the best weights kept.
+
+Every random draw is a function of (seed, epoch, step), so that a run cut anywhere goes on as if it had
+not been.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ..config import Configuration
+from ..data.batches import Batch, collate, training_order
+from ..data.tokens import TokenStore
+from ..evaluation.metrics import log_loss
+from ..inference import answer, softmax, torch_forward
+from ..nn.classifier import TextClassifier
+from .objective import count_right, objective
+from .optimization import clip_gradients, learning_rate
+from .state import Progress
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class IndexedRows:
+    """Texts as token ids, with their labels (int64 [rows])."""
+
+    store: TokenStore
+    labels: npt.NDArray[np.int64]
+
+
+@dataclass
+class Run:
+    """What one training run works on."""
+
+    network: TextClassifier
+    optimizer: Optimizer
+    configuration: Configuration
+    seed: int
+    train: IndexedRows
+    valid: IndexedRows
+    progress: Progress
+    best: Weights
+
+
+def run_epochs(
+    run: Run, save: Callable[[], None], save_every: int, watch: Callable[[Progress], None]
+) -> None:
+    """Train until the epochs are done or patience is out; `run.best` then holds the best weights.
+
+    `save` is called every `save_every` steps and after each epoch, `watch` after each step and epoch.
+    """
+    while not is_finished(run):
+        run_epoch(run, save, save_every, watch)
+        finish_epoch(run)
+        save()
+        watch(run.progress)
+
+
+def is_finished(run: Run) -> bool:
+    """Return whether the epochs are done, or `patience` epochs went by without a better score."""
+    config, progress = run.configuration.train, run.progress
+    waited = progress.epoch - progress.best_epoch
+    return progress.epoch >= config.epochs or 0 < config.patience <= waited
+
+
+def run_epoch(run: Run, save: Callable[[], None], save_every: int, watch: Callable[[Progress], None]) -> None:
+    """Train on every row once, from the step that `run.progress` stands at."""
+    text, config, progress = run.configuration.text, run.configuration.train, run.progress
+    bucket = not isinstance(text.pad_to, int)  # rows padded to one length have none to sort by
+    order = training_order(run.train.store.lengths, config.batch_size, run.seed, progress.epoch, bucket)
+    progress.steps = len(order)
+    while progress.step < len(order):
+        started = time.perf_counter()
+        rows = order[progress.step]
+        train_step(run, collate(run.train.store, rows, run.train.labels, text.pad_to, text.pad_side))
+        progress.step += 1
+        progress.seconds += time.perf_counter() - started
+        if progress.step % save_every == 0 and progress.step < len(order):
+            save()
+        watch(progress)
+
+
+def train_step(run: Run, batch: Batch) -> None:
+    """Move the weights by one batch and add its loss, hits, rows and tokens to the progress."""
+    assert batch.labels is not None
+    config, progress, network = run.configuration.train, run.progress, run.network
+    step = progress.epoch * progress.steps + progress.step
+    for group in run.optimizer.param_groups:
+        group["lr"] = learning_rate(step, config.epochs * progress.steps, config)
+    torch.manual_seed(_seed_of(run.seed, progress.epoch, progress.step))
+    device = network.embedding.weight.device
+    token_ids, lengths, labels = (
+        torch.from_numpy(array).to(device) for array in (batch.token_ids, batch.lengths, batch.labels)
+    )
+    network.train()
+    logits = network(token_ids, lengths)
+    loss = objective(logits, labels, config.label_smoothing)
+    run.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    clip_gradients([p for p in network.parameters() if p.requires_grad], config.clip)
+    run.optimizer.step()
+    progress.loss_sum += loss.item() * len(batch.rows)
+    progress.right += count_right(logits, labels)
+    progress.rows += len(batch.rows)
+    progress.tokens += int(run.train.store.lengths[batch.rows].sum())
+
+
+def finish_epoch(run: Run) -> None:
+    """Score the validation rows, record the epoch, keep the weights if they are the best so far."""
+    progress = run.progress
+    started = time.perf_counter()
+    logits = answer(run.valid.store, run.configuration.text, torch_forward(run.network))
+    right = logits.argmax(1) == run.valid.labels
+    record = {
+        "epoch": progress.epoch + 1,
+        "loss": progress.loss_sum / progress.rows,
+        "accuracy": progress.right / progress.rows,
+        "validation_loss": log_loss(softmax(logits), run.valid.labels),
+        "validation_accuracy": float(right.mean()),
+    }
+    progress.seconds += time.perf_counter() - started
+    record["seconds"] = round(progress.seconds, 3)
+    progress.history.append(record)
+    progress.epoch += 1
+    progress.step, progress.loss_sum, progress.right, progress.rows = 0, 0.0, 0, 0
+    if all(_score(run, record) > _score(run, earlier) for earlier in progress.history[:-1]):
+        progress.best_epoch = progress.epoch
+        run.best = {k: v.detach().clone() for k, v in run.network.state_dict().items()}
+
+
+def _score(run: Run, record: dict[str, float]) -> float:
+    return {
+        "loss": -record["validation_loss"],
+        "accuracy": record["validation_accuracy"],
+        "last": record["epoch"],
+    }[run.configuration.train.select_by]
+
+
+def _seed_of(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,168 @@
+"""The state of a training run on disk: enough to go on bit for bit after a kill at any instant.
+
+`OUT.training/` holds `run.json` (what the run is), `tokenizer.json` (saved before the first step) and
+`state.safetensors` (weights, optimiser, best weights, progress), each written by one rename.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save as tensor_bytes
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..bundle import write_durably
+from ..errors import OutputError, ResumeError
+
+
+@dataclass
+class Progress:
+    """How far a run has come. The sums are over the current epoch.
+
+    epoch, step: finished epochs, and finished steps of the next. steps: steps of an epoch.
+    seconds: of training work so far. history: one record a finished epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    steps: int = 0
+    loss_sum: float = 0.0
+    right: int = 0
+    rows: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    best_epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class TrainingFolder:
+    """`OUT.training`, the place of an unfinished run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of(cls, out: Path) -> TrainingFolder:
+        """Return the folder that belongs to the output `out`; it need not exist."""
+        return cls(out.with_name(out.name + ".training"))
+
+    def begin(self, identity: Mapping[str, Any], resume: bool, force: bool) -> None:
+        """Make the folder ready for the run `identity`.
+
+        Raises ResumeError when it holds another run and `resume` is asked for, OutputError when it
+        exists and neither `resume` nor `force` is, or when it cannot be written.
+        """
+        if self.path.exists() and not resume and not force:
+            raise OutputError(
+                f"{self.path}: left by an interrupted run; go on with --resume or start afresh with --force"
+            )
+        if force and not resume:
+            self.remove()
+        wanted = json.loads(json.dumps(identity))
+        record = self.path / "run.json"
+        if record.exists():
+            found = json.loads(record.read_bytes())
+            for key in sorted(wanted.keys() | found.keys()):
+                if wanted.get(key) != found.get(key):
+                    raise ResumeError(
+                        f"{self.path}: its run has another {_difference(key, found, wanted)};"
+                        " resume with the same data, settings and machine, or start afresh with --force"
+                    )
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_durably(record, json.dumps(wanted, indent=2).encode())
+        except OSError as error:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
+
+    def remove(self) -> None:
+        """Delete the folder, if it is there."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def save_tokenizer(self, tokenizer: str) -> None:
+        write_durably(self.path / "tokenizer.json", tokenizer.encode())
+
+    def tokenizer(self) -> str | None:
+        """Return the saved tokeniser, None where there is none."""
+        path = self.path / "tokenizer.json"
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    def save(
+        self,
+        progress: Progress,
+        network: nn.Module,
+        optimizer: Optimizer,
+        best: Mapping[str, Tensor],
+    ) -> None:
+        """Write the state, replacing the one before by one rename."""
+        tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
+        for index, entries in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in entries.items()}
+        on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        content = tensor_bytes(on_cpu, {"progress": json.dumps(asdict(progress))})
+        write_durably(self.path / "state.safetensors", content)
+
+    def load(self, network: nn.Module, optimizer: Optimizer) -> tuple[Progress, dict[str, Tensor]] | None:
+        """Set the saved weights and optimiser and return the progress and the best weights; None where
+        nothing was saved yet."""
+        path = self.path / "state.safetensors"
+        if not path.exists():
+            return None
+        weights: dict[str, Tensor] = {}
+        best: dict[str, Tensor] = {}
+        moments: dict[int, dict[str, Tensor]] = {}
+        with safe_open(path, framework="pt") as file:
+            progress = Progress(**json.loads(file.metadata()["progress"]))
+            for key in file.keys():  # noqa: SIM118 - the file object cannot be iterated
+                part, name = key.split(".", 1)
+                if part == "optimizer":
+                    index, entry = name.split(".", 1)
+                    moments.setdefault(int(index), {})[entry] = file.get_tensor(key)
+                else:
+                    (weights if part == "network" else best)[name] = file.get_tensor(key)
+        network.load_state_dict(weights)
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        return progress, best
+
+
+def steps_between_saves(recurrent_weights: int, tokens_per_step: float, assumed_rate: float = 2e10) -> int:
+    """Return how many steps make about a minute of work at `assumed_rate` operations a second.
+
+    Counted from the network's size, never from a clock, so that a run is the same on every machine.
+    """
+    operations = 6.0 * recurrent_weights * tokens_per_step
+    return max(1, int(60 * assumed_rate / max(operations, 1.0)))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that bit-exactness depends on."""
+    import numpy
+    import tokenizers
+
+    from ..version import __version__
+
+    return {
+        "yeoun": __version__,
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "tokenizers": tokenizers.__version__,
+    }
+
+
+def _difference(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    old, new = found.get(key), wanted.get(key)
+    if isinstance(old, dict) and isinstance(new, dict):
+        inner = next(k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k))
+        return _difference(inner, old, new)
+    return f"{key} ({old!r}, now {new!r})"
