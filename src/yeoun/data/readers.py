@@ -57,9 +57,9 @@ def _quoted(path: Path, delimiter: str) -> Iterator[Row]:
             for cells in reader:
                 if header is None:
                     header = _checked_header(path, cells)
-                elif cells:
+                elif cells or len(header) == 1:  # elsewhere a blank line is no row
                     number += 1
-                    yield _row(number, line, header, cells)
+                    yield _row(number, line, header, cells or [""])
                 line = reader.line_num + 1
         except csv.Error as error:
             raise DataError(

@@ -1,0 +1,148 @@
+"""A run that was cut anywhere and resumed ends with exactly the weights of the uninterrupted run."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import yeoun.training.fit as fitting
+from conftest import TINY, make_rows, write_csv
+from yeoun.bundle import ModelBundle
+from yeoun.config import Configuration
+from yeoun.errors import OutputError, ResumeError
+from yeoun.training.fit import fit
+from yeoun.training.state import Progress, TrainingFolder, steps_between_saves
+
+ROWS = make_rows(120)
+STEPS = 4 * 7  # epochs x steps of an epoch
+
+
+class CutError(Exception):
+    """Raised in the middle of a run."""
+
+
+def configuration(**changed: object) -> Configuration:
+    values = {**TINY, "model.word_dropout": 0.2, "model.embedding_dropout": 0.2}
+    return Configuration().with_values({**values, **{k.replace("__", "."): v for k, v in changed.items()}})
+
+
+def train(folder: TrainingFolder | None, cut_after: int, config: Configuration, resume: bool) -> ModelBundle:
+    seen = 0
+
+    def watch(progress: Progress) -> None:
+        nonlocal seen
+        seen += progress.step > 0
+        if seen == cut_after:
+            raise CutError
+
+    return fit(ROWS, config, seed=7, folder=folder, resume=resume, watch=watch)
+
+
+def same_weights(a: ModelBundle, b: ModelBundle) -> bool:
+    return a.weights.keys() == b.weights.keys() and all(
+        np.array_equal(a.weights[name], b.weights[name]) for name in a.weights
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "keras-rmsprop"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_run_cut_again_and_again_ends_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str, precision: str
+) -> None:
+    monkeypatch.setattr(fitting, "steps_between_saves", lambda weights, tokens: 2)
+    monkeypatch.setattr(fitting, "resolve_precision", lambda *_: precision)
+    config = configuration(train__optimizer=optimizer)
+    whole = train(None, 0, config, resume=False)
+    folder = TrainingFolder.of(tmp_path / "model")
+    for cut_after in (1, 5, 3, 8, 2, 9):
+        with pytest.raises(CutError):
+            train(folder, cut_after, config, resume=True)
+    resumed = train(folder, 0, config, resume=True)
+    assert same_weights(whole, resumed)
+    assert [{**r, "seconds": 0} for r in whole.history] == [{**r, "seconds": 0} for r in resumed.history]
+
+
+def test_the_same_seed_twice_gives_the_same_weights_and_another_seed_others() -> None:
+    first, second = (train(None, 0, configuration(), resume=False) for _ in range(2))
+    assert same_weights(first, second)
+    assert first.files()["model.safetensors"] == second.files()["model.safetensors"]
+    assert not same_weights(first, fit(ROWS, configuration(), seed=8))
+
+
+def test_training_leaves_the_caller_s_random_numbers_alone() -> None:
+    import torch
+
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    train(None, 0, configuration(train__epochs=1), resume=False)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [({"train__learning_rate": 0.01}, "learning_rate"), ({"text__lowercase": False}, "lowercase")],
+)
+def test_resume_refuses_other_settings_and_names_them(
+    tmp_path: Path, changed: dict[str, object], named: str
+) -> None:
+    folder = TrainingFolder.of(tmp_path / "model")
+    with pytest.raises(CutError):
+        train(folder, 2, configuration(), resume=False)
+    with pytest.raises(ResumeError, match=named):
+        train(folder, 0, configuration(**changed), resume=True)
+
+
+def test_resume_refuses_other_rows(tmp_path: Path) -> None:
+    folder = TrainingFolder.of(tmp_path / "model")
+    with pytest.raises(CutError):
+        train(folder, 2, configuration(), resume=False)
+    with pytest.raises(ResumeError, match="data"):
+        fit(make_rows(121), configuration(), seed=7, folder=folder, resume=True)
+
+
+def test_a_left_over_state_is_neither_used_nor_removed_unasked(tmp_path: Path) -> None:
+    folder = TrainingFolder.of(tmp_path / "model")
+    with pytest.raises(CutError):
+        train(folder, 9, configuration(), resume=False)
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    with pytest.raises(OutputError, match="--resume"):
+        train(folder, 0, configuration(), resume=False)
+    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_saves_come_at_least_every_minute_of_assumed_work_and_know_no_clock() -> None:
+    assert steps_between_saves(10**6, 10_000) == 20
+    assert steps_between_saves(10**9, 10**6) == 1
+
+
+def test_a_killed_process_resumes_to_the_same_file(tmp_path: Path, tiny_flags: list[str]) -> None:
+    source = write_csv(tmp_path / "rows.csv", make_rows(400))
+    flags = [*tiny_flags, "--set", "train.epochs=30"]
+
+    def start(out: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "yeoun", "train", str(source), "--out", str(out), "--resume", *flags]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    assert start(tmp_path / "whole").wait() == 0
+    cut, draw = tmp_path / "cut", random.Random(20)
+    state = tmp_path / "cut.training" / "state.safetensors"
+    for _ in range(2):
+        process, saved = start(cut), state.stat().st_mtime_ns if state.exists() else 0
+        while process.poll() is None and (not state.exists() or state.stat().st_mtime_ns == saved):
+            time.sleep(0.01)
+        time.sleep(draw.random() * 0.2)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not cut.exists()
+    assert start(cut).wait() == 0
+    assert not os.path.exists(tmp_path / "cut.training")
+    assert (cut / "model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
