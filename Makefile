@@ -16,9 +16,13 @@ lint: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/pytest benchmarks
+	$(BIN)/python benchmarks/corpora.py
+	$(BIN)/python benchmarks/kill_and_resume.py
+	$(BIN)/python benchmarks/tables.py
 
 reproduce: .venv/installed
 	$(BIN)/python benchmarks/reproduce.py
+	$(BIN)/python benchmarks/tables.py
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -27,7 +27,7 @@ FLOORS = [
     {"cli"},
 ]
 APART = {"data", "nn", "evaluation"}
-OPTIONAL_AT_TOP = {"pandas", "polars", "matplotlib", "datasets", "kiwipiepy", "konlpy", "spacy", "onnxruntime"}
+RARE = {"pandas", "polars", "matplotlib", "datasets", "kiwipiepy", "konlpy", "spacy", "onnxruntime"}
 
 
 def modules() -> list[Path]:
@@ -81,7 +81,7 @@ def test_no_module_imports_a_rare_dependency_at_its_top() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-            assert not {name.split(".")[0] for name in names} & OPTIONAL_AT_TOP, path
+            assert not {name.split(".")[0] for name in names} & RARE, path
 
 
 def test_nothing_is_pickled_and_no_room_is_nameless() -> None:

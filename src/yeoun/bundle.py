@@ -149,14 +149,18 @@ class ModelBundle:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write a file and have it on the disk before returning, by one rename."""
+    """Write a file and have it on the disk before returning, by one rename; or leave nothing new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def model_card(bundle: ModelBundle) -> str:

@@ -5,7 +5,8 @@
     ├── ConfigError      a preset, recipe, key or value that does not exist or does not fit
     ├── BundleError      a model folder that is missing, altered, or from a newer release
     ├── OutputError      an output that exists already, or cannot be written
-    └── ResumeError      a training state that belongs to other data, settings or versions
+    ├── ResumeError      a training state that belongs to other data, settings or versions
+    └── UsageError       a command line whose parts do not fit together
 
 Each message says what it got, what it expected and what to do.
 """
@@ -33,3 +34,7 @@ class OutputError(YeounError):
 
 class ResumeError(YeounError):
     """A saved training state does not belong to this run."""
+
+
+class UsageError(YeounError):
+    """The parts of a command line do not fit together."""

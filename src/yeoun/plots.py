@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,16 @@ def history_picture(history: Sequence[Mapping[str, Any]], best_epoch: int) -> by
 
 
 def explanation_picture(explanation: Explanation, width: float = 9.0) -> bytes:
-    """Return the tokens in reading order, each shaded by the size of its score, the largest deepest."""
+    """Return the tokens in reading order, each shaded by the size of its score, the largest deepest.
+
+    A character that no installed font has is drawn as a box; for Hangul see `korean_font`.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        return _png(_shaded_tokens(explanation, width))
+
+
+def _shaded_tokens(explanation: Explanation, width: float) -> Figure:
     figure = _figure(width, 1.0)
     family = _font_for("".join(token.text for token in explanation.tokens))
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
@@ -79,7 +89,7 @@ def explanation_picture(explanation: Explanation, width: float = 9.0) -> bytes:
     figure.text(0.15 / width, 1 - 0.6 * height / total, title, fontsize=9, color="#555555", va="center")
     for drawn, left, at in lines:
         drawn.set_position((left / width, 1 - height * (at + 0.9) / total))
-    return _png(figure)
+    return figure
 
 
 @cache

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from ..errors import YeounError
+from ..errors import UsageError, YeounError
 from ..version import __version__
 
 
@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import_module(f".{options.verb}", __package__).run(options)
         sys.stdout.flush()
     except YeounError as error:
-        return _fail(str(error))
+        _fail(str(error))
+        return 2 if isinstance(error, UsageError) else 1
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -60,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     start.add_argument("--recipe", metavar="NAME", help="a published system; see `yeoun recipes`")
     start.add_argument("--config", metavar="FILE", help="a TOML file with text, model, train tables")
     train.add_argument("--valid", metavar="SOURCE", help="rows to choose the epoch on")
-    train.add_argument("--seed", type=_natural, default=0, metavar="N")
+    train.add_argument("--seed", type=whole_number, default=0, metavar="N")
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     train.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
     _values(train)
@@ -121,7 +122,7 @@ def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
-def _natural(value: str) -> int:
+def whole_number(value: str) -> int:
     number = int(value)
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(f"{value}: expected a whole number from 0 to {2**32 - 1}")

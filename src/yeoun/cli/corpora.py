@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 
 from ..data.corpora import CORPORA, cache_dir, fetch
-from ..errors import ConfigError
+from ..errors import UsageError
 
 
 def run(options: argparse.Namespace) -> None:
     """List the named corpora, or download one."""
     if options.action == "fetch":
         if options.name is None:
-            raise ConfigError(f"fetch what? expected one of {', '.join(CORPORA)}")
+            raise UsageError(f"fetch what? expected one of {', '.join(CORPORA)}")
         print(fetch(options.name, Path(options.data_dir) if options.data_dir else None))
         return
     for name, corpus in CORPORA.items():

@@ -13,7 +13,7 @@ def run(options: argparse.Namespace) -> None:
     """Print a score for each token of a text, and draw it if asked."""
     from ..bundle import ModelBundle, write_durably
     from ..explain import explain
-    from ..plots import explanation_picture
+    from ..plots import KOREAN_FONTS, explanation_picture, korean_font
 
     picture = Path(options.picture) if options.picture else None
     if picture and picture.exists():
@@ -22,6 +22,8 @@ def run(options: argparse.Namespace) -> None:
     if picture:
         write_durably(picture, explanation_picture(explanation))
         note(f"drawn to {picture}")
+        if korean_font() is None and any("가" <= c <= "힣" for c in options.text):
+            note(f"no font with Hangul is installed, so it shows as boxes; install one of {KOREAN_FONTS}")
     if options.json:
         emit(explanation.as_dict())
         return

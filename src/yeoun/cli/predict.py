@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.readers import TEXT_COLUMNS, Row, pick_column, read_rows
-from ..errors import ConfigError, DataError, OutputError
+from ..errors import DataError, OutputError, UsageError
 from .display import emit, note
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
     from ..inference import predict
 
     if bool(options.texts) == bool(options.input):
-        raise ConfigError("expected either texts or --input FILE (- for standard input)")
+        raise UsageError("expected either texts or --input FILE (- for standard input)")
     output = options.output
     if output and output != "-" and Path(output).exists() and not options.force:
         raise OutputError(f"{output}: exists already; choose another place or use --force")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..config import Configuration
-from ..errors import ConfigError
+from ..errors import UsageError
 from ..recipes import read_recipe
 from .train import assignments
 
@@ -56,14 +56,14 @@ def layers(configuration: Configuration, vocabulary_size: int, classes: int) -> 
 
 def _network(options: argparse.Namespace) -> tuple[Configuration, int, int]:
     if options.bundle and options.recipe:
-        raise ConfigError("expected one of BUNDLE and --recipe, got both")
+        raise UsageError("expected one of BUNDLE and --recipe, got both")
     if options.bundle:
         from ..bundle import ModelBundle
 
         bundle = ModelBundle.load(Path(options.bundle))
         return bundle.configuration, bundle.indexer.vocabulary_size, len(bundle.label_names)
     if not options.recipe and not options.values:
-        raise ConfigError("expected a BUNDLE, --recipe NAME or --set section.key=value")
+        raise UsageError("expected a BUNDLE, --recipe NAME or --set section.key=value")
     configuration = read_recipe(options.recipe).configuration if options.recipe else Configuration()
     chosen = configuration.with_values(assignments(options.values))
     return configuration, chosen.text.vocabulary_size, 2

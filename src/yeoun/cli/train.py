@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import Configuration
 from ..data.readers import Table
@@ -15,9 +16,13 @@ from ..presets import resolve
 from ..recipes import read_recipe
 from .display import TrainingDisplay, emit, note
 
+if TYPE_CHECKING:
+    from ..bundle import ModelBundle
+
 
 def run(options: argparse.Namespace) -> None:
     """Train a model on SOURCE and write it to OUT, which appears whole or not at all."""
+    from ..bundle import ModelBundle
     from ..estimator import save_model
     from ..training.fit import fit
     from ..training.state import TrainingFolder
@@ -27,6 +32,7 @@ def run(options: argparse.Namespace) -> None:
     if out.exists() and options.resume:
         folder.remove()
         note(f"{out} is whole already")
+        report(out, ModelBundle.load(out), options.json)
         return
     if out.exists() and not options.force:
         raise OutputError(f"{out}: exists already; choose another place or use --force")
@@ -57,14 +63,19 @@ def run(options: argparse.Namespace) -> None:
     )
     save_model(bundle, out, folder.path / "bundle", replace=options.force)
     folder.remove()
-    if options.json:
-        emit({"out": str(out), **bundle.metrics})
-        return
+    report(out, bundle, options.json)
+
+
+def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
+    """Print what training came to, the linear baseline beside it."""
     figures = bundle.metrics
+    if as_json:
+        emit({"out": str(out), **figures})
+        return
     own, linear = figures["validation"], figures["linear_baseline"]
     print(f"{out}: {figures['parameters']:,} parameters, {figures['epochs']} epochs,")
-    print(f"  {figures['seconds']:.0f} s of training, {figures['tokens_per_second']:,} tokens/s,")
-    print(f"  {figures['precision']}; kept epoch {bundle.provenance['best_epoch']}")
+    print(f"  {figures['seconds']:.0f} s of training in {figures['precision']},")
+    print(f"  {figures['tokens_per_second']:,} tokens/s; kept epoch {bundle.provenance['best_epoch']}")
     print(f"validation ({own['rows']:,} rows)     accuracy  macro F1")
     print(f"  this model              {own['accuracy']:.4f}    {own['macro_f1']:.4f}")
     print(f"  linear baseline         {linear['accuracy']:.4f}    {linear['macro_f1']:.4f}")
