@@ -3,7 +3,8 @@
 The rules, and why:
 
 - Text: Korean is cut into byte-pair subwords, since its words take too many forms for a vocabulary;
-  other text into words and punctuation marks.
+  other text into words and punctuation marks. Few short texts are cut into characters, since most words
+  of a new text would be unknown.
 - Vocabulary: as large as the rows can teach, an entry for every four rows or so, 2,000 to 30,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
 - Network: a bidirectional LSTM, mean and maximum of its outputs. Few rows get a smaller one.
@@ -63,12 +64,14 @@ def resolve(name: str, statistics: RowStatistics) -> Configuration:
 def _lstm(statistics: RowStatistics, hidden_size: int, longest: int, effort: float) -> Configuration:
     rows, korean = statistics.rows, statistics.hangul_share > 0.2
     few = rows < 5_000
-    tokens_per_word = 2.5 if korean else 1.3
+    scheme = "bpe" if korean else "words"
+    if rows < 2_000 and statistics.long_words <= 40:
+        scheme = "characters"
+    tokens_per_word = {"words": 1.3, "bpe": 2.5, "characters": 6.5}[scheme]
     needed = round(statistics.long_words * tokens_per_word / 10 + 1) * 10
-    epochs = 40 if rows < 2_000 else 12 if rows < 10_000 else 8 if rows < 15_000 else 5
     return Configuration(
         text=TextConfig(
-            scheme="bpe" if korean else "words",
+            scheme=scheme,
             vocabulary_size=min(16_000 if korean else 30_000, max(2_000, rows // 4)),
             minimum_count=2,
             maximum_length=max(20, min(longest, needed)),
@@ -77,11 +80,17 @@ def _lstm(statistics: RowStatistics, hidden_size: int, longest: int, effort: flo
         model=ModelConfig(
             hidden_size=min(hidden_size, 64) if few else hidden_size,
             embedding_size=64 if few or hidden_size < 128 else 128,
-            dropout=0.3,
+            dropout=0.5 if not few else 0.3,
+            embedding_dropout=0.2 if not few else 0.0,
             word_dropout=0.1,
         ),
         train=TrainConfig(
             batch_size=32 if rows < 15_000 else 64 if rows < 50_000 else 128,
-            epochs=max(2, round(epochs * effort)),
+            epochs=max(2, round(_passes(rows) * effort)),
         ),
     )
+
+
+def _passes(rows: int) -> int:
+    steps = ((2_000, 20), (10_000, 12), (15_000, 8), (60_000, 4))
+    return next((passes for below, passes in steps if rows < below), 3)
