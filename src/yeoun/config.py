@@ -207,6 +207,12 @@ class Configuration:
         """Return every value, resolved, as plain dicts (what `from_mapping` reads)."""
         return dataclasses.asdict(self)
 
+    def for_classes(self, classes: int) -> Configuration:
+        """Return a copy for so many classes: a sigmoid head becomes a softmax over more than two."""
+        if self.model.head == "sigmoid" and classes > 2:
+            return replace(self, model=replace(self.model, head="softmax"))
+        return self
+
     def with_values(self, assignments: Mapping[str, Any]) -> Configuration:
         """Return a copy with `{"section.key": value}` changed; strings are read as the key's type.
 

@@ -95,11 +95,11 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             raise DataError(f"got {len(texts)} texts and {len(labels)} labels: expected one a text")
         dataset = Dataset(texts, labels.astype(np.int64), tuple(str(c) for c in classes.tolist()))
         base = read_recipe(self.recipe).configuration if self.recipe else None
-        configuration = (base or resolve(self.preset, statistics(dataset))).with_values(self.values or {})
+        asked = (base or resolve(self.preset, statistics(dataset))).with_values(self.values or {})
         self.classes_ = classes
         self.bundle_ = fit(
             dataset,
-            configuration,
+            asked.for_classes(len(classes)),
             seed=self.random_state,
             precision=self.precision,
             device=self.device,

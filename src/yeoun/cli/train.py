@@ -12,7 +12,7 @@ from ..data.readers import Table
 from ..data.rows import Dataset, require_classes, statistics
 from ..data.sources import read_source
 from ..errors import ConfigError, OutputError
-from ..presets import resolve
+from ..presets import RowStatistics, resolve
 from ..recipes import read_recipe
 from .display import TrainingDisplay, emit, note
 
@@ -92,17 +92,15 @@ def require_place(out: Path) -> None:
 
 def check_configuration(options: argparse.Namespace) -> None:
     """Refuse a wrong preset, recipe, file or value before any row is read."""
-    from ..presets import RowStatistics
-
     _base(options, RowStatistics(1000, 2, 10.0, 20.0, 0.0)).with_values(assignments(options.values))
 
 
 def configure(options: argparse.Namespace, train: Dataset) -> Configuration:
     """Return the configuration that the options ask for, fitted to the rows."""
-    configuration = _base(options, statistics(train)).with_values(assignments(options.values))
-    if configuration.model.head == "sigmoid" and len(train.label_names) > 2:
+    asked = _base(options, statistics(train)).with_values(assignments(options.values))
+    configuration = asked.for_classes(len(train.label_names))
+    if configuration != asked:
         note(f"{len(train.label_names)} labels: the sigmoid head becomes a softmax over them")
-        configuration = configuration.with_values({"model.head": "softmax"})
     if configuration.text.pad_to == "batch":
         note("pad_to = batch: an answer depends on the texts beside it, by this configuration's design")
     return configuration
@@ -110,7 +108,7 @@ def configure(options: argparse.Namespace, train: Dataset) -> Configuration:
 
 def describe(table: Table, options: argparse.Namespace) -> None:
     """Say what was read, and which columns were guessed."""
-    if table.label_column and not (options.text and options.label):
+    if table.text_column and not (options.text and options.label):
         note(f"text column {table.text_column!r}, label column {table.label_column!r}")
     dataset = table.dataset
     note(f"{len(dataset):,} rows, labels {', '.join(dataset.label_names[:20])}")
@@ -118,12 +116,12 @@ def describe(table: Table, options: argparse.Namespace) -> None:
         note(f"{table.bad_rows} rows could not be read and are left out")
 
 
-def _base(options: argparse.Namespace, statistics: object) -> Configuration:
+def _base(options: argparse.Namespace, statistics: RowStatistics) -> Configuration:
     if options.recipe:
         return read_recipe(options.recipe).configuration
     if options.config:
         return read_configuration(Path(options.config))
-    return resolve(options.preset, statistics)  # type: ignore[arg-type]
+    return resolve(options.preset, statistics)
 
 
 def read_configuration(path: Path) -> Configuration:
@@ -139,6 +137,7 @@ def read_configuration(path: Path) -> Configuration:
 
 
 def assignments(pairs: list[str]) -> dict[str, str]:
+    """Return the `section.key=value` pairs of --set as a mapping. Raises ConfigError without a `=`."""
     split = [pair.partition("=") for pair in pairs]
     for pair, (_, equals, _value) in zip(pairs, split, strict=True):
         if not equals:

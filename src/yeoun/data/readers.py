@@ -103,10 +103,10 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a file that could be read, and what the columns were taken for."""
+    """The rows that could be read, and the columns of the file they came from (a corpus has none)."""
 
     dataset: Dataset
-    text_column: str
+    text_column: str | None
     label_column: str | None
     bad_rows: int
 

@@ -48,7 +48,7 @@ def fit(
     is not there, ResumeError for a state of another run.
     """
     require_classes(train)
-    if configuration.model.head == "sigmoid" and len(train.label_names) != 2:
+    if configuration != configuration.for_classes(len(train.label_names)):
         raise ConfigError(
             f"model.head = 'sigmoid' with {len(train.label_names)} labels: expected two; use softmax"
         )
