@@ -36,6 +36,14 @@ def _within(key: str, value: float, low: float, high: float) -> None:
         _refuse(key, value, f"a number from {low:g} to {high:g}")
 
 
+def _check_types(part: Any, section: str) -> None:
+    for key in fields(part):
+        value = getattr(part, key.name)
+        if isinstance(value, str) and "str" not in str(key.type):  # strings are read in with_values only
+            _refuse(f"{section}.{key.name}", value, f"{key.type}, not text")
+        object.__setattr__(part, key.name, _read(f"{section}.{key.name}", value, str(key.type)))
+
+
 @dataclass(frozen=True)
 class TextConfig:
     """How a text becomes token ids.
@@ -67,6 +75,7 @@ class TextConfig:
     pad_side: str = "back"
 
     def __post_init__(self) -> None:
+        _check_types(self, "text")
         _one_of("text.scheme", self.scheme, SCHEMES)
         _within("text.vocabulary_size", self.vocabulary_size, 0, 10_000_000)
         _within("text.minimum_count", self.minimum_count, 1, 1_000_000)
@@ -74,7 +83,8 @@ class TextConfig:
         _one_of("text.truncate", self.truncate, ("front", "back", "middle"))
         _one_of("text.pad_side", self.pad_side, ("front", "back"))
         if isinstance(self.pad_to, str):
-            _one_of("text.pad_to", self.pad_to, ("none", "batch"))
+            if self.pad_to not in ("none", "batch"):
+                _refuse("text.pad_to", self.pad_to, "none, batch or a number")
         else:
             _within("text.pad_to", self.pad_to, 1, 1_000_000)
             if self.maximum_length == 0 or self.maximum_length > self.pad_to:
@@ -112,6 +122,7 @@ class ModelConfig:
     initialization: str = "keras"
 
     def __post_init__(self) -> None:
+        _check_types(self, "model")
         _one_of("model.encoder", self.encoder, ENCODERS)
         _within("model.hidden_size", self.hidden_size, 1, 65536)
         _within("model.layers", self.layers, 1, 64)
@@ -158,6 +169,7 @@ class TrainConfig:
     validation_split: str = "stratified"
 
     def __post_init__(self) -> None:
+        _check_types(self, "train")
         _one_of("train.optimizer", self.optimizer, OPTIMIZERS)
         if not 0 < self.learning_rate <= 100:
             _refuse("train.learning_rate", self.learning_rate, "a number above 0, at most 100")
@@ -218,15 +230,20 @@ class Configuration:
 
         Raises ConfigError for an unknown section or key, or a value that does not fit.
         """
-        changed = self
+        sections: dict[str, dict[str, Any]] = {}
         for dotted, value in assignments.items():
             section, _, key = dotted.partition(".")
             if section not in ("text", "model", "train") or not key:
                 raise ConfigError(f"{dotted!r}: expected section.key with section text, model or train")
-            part = getattr(changed, section)
-            values = _typed(type(part), section, {key: value})
-            changed = replace(changed, **{section: replace(part, **values)})
-        return changed
+            sections.setdefault(section, {})[key] = value
+        parts = {name: getattr(self, name) for name in sections}
+        return replace(
+            self,
+            **{
+                name: replace(part, **_typed(type(part), name, sections[name]))
+                for name, part in parts.items()
+            },
+        )
 
 
 def _section(cls: type[_Part], section: str, values: Any) -> _Part:
@@ -262,7 +279,7 @@ def _read(key: str, value: Any, kind: str) -> Any:
         if isinstance(value, float) and not value.is_integer():
             _refuse(key, value, "a whole number")
         return int(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, ConfigError):
             raise
         if kind == "int | str" and isinstance(value, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import tarfile
 import zlib
@@ -16,13 +17,15 @@ def read_members(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
     archive's order. Links are never followed. Raises DataError for a broken archive."""
     wanted = re.compile(pattern)
     try:
-        with tarfile.open(archive, "r|gz") as tar:
+        with gzip.open(archive) as whole, tarfile.open(fileobj=whole, mode="r|") as tar:
             for member in tar:
                 name = member.name.removeprefix("./")
                 if member.isfile() and wanted.fullmatch(name):
                     content = tar.extractfile(member)
                     if content is not None:
                         yield name, content.read()
+            while whole.read(1 << 20):  # to the end, where gzip compares checksum and length
+                pass
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise DataError(
             f"{archive}: cannot be read as .tar.gz ({error}); expected a whole archive: fetch it again"

@@ -11,6 +11,7 @@ counted). An offline folder is taken as it is.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import re
 import sys
@@ -25,7 +26,7 @@ import numpy as np
 from ..errors import DataError
 from .archives import read_members
 from .readers import read_rows
-from .rows import Dataset, labelled
+from .rows import Dataset, label_indices, labelled
 from .splits import Rows, pandas_sample, scikit_learn_split
 
 
@@ -36,6 +37,7 @@ class Download:
     path: str
     url: str
     sha256: str | None
+    rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ def _download(download: Download, target: Path) -> None:
                 if sys.stderr.isatty():
                     share = f" of {total / 1e6:.0f}" if total else ""
                     print(f"\r{target.name}: {done / 1e6:.0f}{share} MB", end="", file=sys.stderr)
-    except (urllib.error.URLError, OSError) as error:
+        if total and done != total:
+            raise OSError(f"got {done} of {total} bytes")
+    except (OSError, http.client.HTTPException) as error:
         partial.unlink(missing_ok=True)
         raise DataError(
             f"{download.url}: cannot be fetched ({error}); download it by hand and name its folder"
@@ -119,28 +123,44 @@ def _download(download: Download, target: Path) -> None:
         raise DataError(
             f"{download.url}: SHA-256 is {digest.hexdigest()}, expected {download.sha256}; fetch it again"
         )
+    if download.rows:
+        with partial.open("rb") as file:
+            rows = sum(1 for _ in file) - 1
+        if rows != download.rows:
+            partial.unlink()
+            raise DataError(f"{download.url}: {rows} rows, expected {download.rows}; fetch it again")
     partial.replace(target)
 
 
 def _files(folder: Path, archive: str, pattern: str) -> Iterator[tuple[str, bytes]]:
     """Yield `(name, content)` by name, from the archive or the folder it was unpacked to."""
     if (folder / archive).exists():
-        yield from sorted(read_members(folder / archive, pattern))
-        return
-    found = sorted(p for p in folder.glob("*/**/*") if p.is_file())
-    names = [(p.relative_to(folder).as_posix(), p) for p in found]
-    yield from ((name, p.read_bytes()) for name, p in names if re.fullmatch(pattern, name))
+        files = sorted(read_members(folder / archive, pattern))
+    else:
+        found = sorted(p for p in folder.glob("*/**/*") if p.is_file())
+        names = [(p.relative_to(folder).as_posix(), p) for p in found]
+        files = [(name, p.read_bytes()) for name, p in names if re.fullmatch(pattern, name)]
+    if not files:
+        raise DataError(f"{folder}: no files like {pattern} in {archive} or the folder it unpacks to")
+    yield from files
+
+
+def _utf8(name: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name}: not UTF-8 ({error}); expected the official file") from None
 
 
 def _read_imdb(folder: Path, part: str) -> Dataset:
     archive = "aclImdb_v1.tar.gz"
     if part == "unlabelled":
         files = _files(folder, archive, r"aclImdb/train/unsup/[^/]+\.txt")
-        return Dataset([content.decode() for _, content in files], None, ("negative", "positive"))
+        return Dataset([_utf8(*file) for file in files], None, ("negative", "positive"))
     wanted = "train|test" if part == "all" else part
     texts, labels = [], []
     for name, content in _files(folder, archive, rf"aclImdb/({wanted})/(neg|pos)/[^/]+\.txt"):
-        texts.append(content.decode())
+        texts.append(_utf8(name, content))
         labels.append({"neg": "negative", "pos": "positive"}[name.split("/")[2]])
     return labelled(texts, labels)
 
@@ -151,8 +171,8 @@ def _read_nsmc(folder: Path, part: str) -> Dataset:
         return Dataset([row["text"] for row in lines], None, ("negative", "positive"))
     files = {"train": ["train"], "all": ["train", "test"]}.get(part, ["test"])
     rows = [row for name in files for row in _nsmc_rows(folder, f"ratings_{name}")]
-    names = {"0": "negative", "1": "positive"}
-    dataset = labelled([row["document"] for row in rows], [names[row["label"]] for row in rows])
+    targets = label_indices([row["label"] for row in rows], ("0", "1"))
+    dataset = Dataset([row["document"] for row in rows], targets, ("negative", "positive"))
     return _article_part(dataset, part, pandas_sample(len(dataset), 0.9, 42))
 
 
@@ -163,7 +183,14 @@ def _nsmc_rows(folder: Path, name: str) -> list[dict[str, str]]:
             f"{folder}: no nsmc/{name}.txt; expected that file there"
             + (" (it is not part of the official release)" if name == "unlabelled" else "")
         )
-    return [row.cells for row in read_rows(path)]
+    expected = {"text"} if name == "unlabelled" else {"document", "label"}
+    rows = []
+    for row in read_rows(path):
+        if row.error is not None or not expected <= row.cells.keys():
+            reason = row.error or f"no column {min(expected - row.cells.keys())!r}"
+            raise DataError(f"{path}, line {row.line}: {reason}; expected the official file")
+        rows.append(row.cells)
+    return rows
 
 
 def _read_20news(folder: Path, part: str) -> Dataset:
@@ -214,8 +241,9 @@ CORPORA: dict[str, Corpus] = {
                 f"nsmc/ratings_{part}.txt",
                 f"https://raw.githubusercontent.com/e9t/nsmc/master/ratings_{part}.txt",
                 None,
+                rows,
             )
-            for part in ("train", "test")
+            for part, rows in (("train", 150_000), ("test", 50_000))
         ),
         ("train", "test", "all", "unlabelled", "article-train", "article-test"),
         _read_nsmc,

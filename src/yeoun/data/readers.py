@@ -91,8 +91,12 @@ READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
 
 def read_rows(path: Path) -> Iterator[Row]:
     """Yield the rows of a file, by its suffix. Raises DataError when it cannot be read as such."""
-    if path.is_dir() or not path.exists():
-        raise DataError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; expected a file")
+    try:
+        found, is_folder = path.exists(), path.is_dir()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if is_folder or not found:
+        raise DataError(f"{path}: {'a folder' if is_folder else 'no such file'}; expected a file")
     suffixes = [s.lower() for s in path.suffixes]
     suffix = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else "".join(suffixes[-1:])
     if suffix not in READERS:
@@ -173,7 +177,9 @@ def pick_column(
             raise DataError(f"{path}: no column {asked!r}; expected one of {', '.join(columns)}")
         return asked
     free = [c for c in columns if c != other]
-    likely = [c for c in free if c.strip().lower() in known] or (free if len(free) == 1 else [])
+    likely = [c for c in free if c.strip().lower() in known] or (
+        free if len(free) == 1 < len(columns) else []
+    )
     if len(likely) != 1:
         raise DataError(
             f"{path}: cannot tell the {role} column among {', '.join(columns)}; name it with --{role}"
@@ -200,7 +206,8 @@ def _open_binary(path: Path) -> IO[bytes]:
 
 
 def _open_text(path: Path) -> IO[str]:
-    return io.TextIOWrapper(_open_binary(path), encoding=_encoding(path), newline="")
+    encoding = _encoding(path)
+    return io.TextIOWrapper(_open_binary(path), encoding=encoding, newline="")
 
 
 def _encoding(path: Path) -> str:

@@ -44,8 +44,8 @@ class Dataset:
         """Return a SHA-256 over texts, labels and their order."""
         digest = hashlib.sha256(repr(self.label_names).encode())
         for text in self.texts:
-            digest.update(text.encode("utf-8", "surrogatepass"))
-            digest.update(b"\0")
+            content = text.encode("utf-8", "surrogatepass")
+            digest.update(len(content).to_bytes(8, "little") + content)
         if self.labels is not None:
             digest.update(self.labels.tobytes())
         return digest.hexdigest()

@@ -33,6 +33,10 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
         count = min(max(1, round(share * len(members))), len(members) - 1)
         held_out[members[:count]] = True
     held_out = held_out[group]
+    for label in np.unique(dataset.targets):  # a class that only shares texts with others
+        of_class = np.flatnonzero(dataset.targets == label)
+        if held_out[of_class].all():
+            held_out[group == group[of_class[0]]] = False
     if not held_out.any():
         raise DataError(
             f"cannot hold out validation rows from {len(dataset)} rows: expected a label with two"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..text.normalization import hangul_share
+from ..text.normalization import hangul_share, normalize
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def fit_linear(texts: Sequence[str], labels: npt.NDArray[np.int64], classes: int
 
 
 def _counts(texts: Sequence[str], analyzer: str, features: int):  # type: ignore[no-untyped-def]
+    import scipy.sparse
     from sklearn.feature_extraction.text import HashingVectorizer
 
     ngrams, pattern = ((1, 4), None) if analyzer == "char" else ((1, 2), r"(?u)\b\w+\b|[!?]")
@@ -68,12 +69,14 @@ def _counts(texts: Sequence[str], analyzer: str, features: int):  # type: ignore
         norm=None,
         dtype=np.float32,
     )
-    return vectorizer.transform(texts)
+    if not len(texts):  # scikit-learn stops at an empty list
+        return scipy.sparse.csr_matrix((0, features), dtype=np.float32)
+    return vectorizer.transform(normalize(text) for text in texts)
 
 
 def _weighted(counts, idf: npt.NDArray[np.float32]):  # type: ignore[no-untyped-def]
-    from sklearn.preprocessing import normalize
+    from sklearn.preprocessing import normalize as to_unit_length
 
     weighted = counts.copy()
     weighted.data = (1 + np.log(weighted.data)) * idf[weighted.indices]
-    return normalize(weighted, copy=False)
+    return to_unit_length(weighted, copy=False) if weighted.shape[0] else weighted

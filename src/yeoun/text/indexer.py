@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from ..config import TextConfig
 from .normalization import align, normalize
-from .schemes import START_ID, fit_vocabulary
+from .schemes import START_ID, UNKNOWN_ID, fit_vocabulary, special_tokens
 
 _CHUNK = 10_000
 
@@ -34,6 +34,7 @@ class TextIndexer:
     def __init__(self, tokenizer: Tokenizer, config: TextConfig) -> None:
         self.tokenizer = tokenizer
         self.config = config
+        self._specials = len(special_tokens(config))
 
     @classmethod
     def fit(cls, texts: Sequence[str], config: TextConfig) -> TextIndexer:
@@ -70,6 +71,7 @@ class TextIndexer:
             ids = [e.ids for e in self.tokenizer.encode_batch_fast(chunk, add_special_tokens=False)]
             chunk_lengths = np.fromiter(map(len, ids), np.int64, len(ids))
             flat = np.fromiter(chain.from_iterable(ids), np.int32, int(chunk_lengths.sum()))
+            flat[flat < self._specials] = UNKNOWN_ID  # a text may spell [PAD]
             kept, kept_lengths = self._kept(chunk_lengths)
             pieces.append(flat[kept])
             lengths.append(kept_lengths)
@@ -94,7 +96,10 @@ class TextIndexer:
             start, end = encoded.offsets[position]
             if alignment is not None:
                 start, end = alignment.original_span(start, end)
-            tokens.append(Token(text[start:end], start, end, encoded.ids[position]))
+            token_id = encoded.ids[position]
+            tokens.append(
+                Token(text[start:end], start, end, token_id if token_id >= self._specials else UNKNOWN_ID)
+            )
         return tokens
 
     def vocabulary(self) -> list[str]:

@@ -30,7 +30,7 @@ def normalize(text: str) -> str:
 def hangul_share(texts: Sequence[str], sample: int = 2000) -> float:
     """Return the share of Hangul syllables among the letters of an even sample of `texts`."""
     some = "".join(texts[:: max(1, len(texts) // sample)])
-    letters = [c for c in some if c.isalpha()]
+    letters = [c for c in normalize(some) if c.isalpha()]
     return sum("가" <= c <= "힣" for c in letters) / max(1, len(letters))
 
 
@@ -70,6 +70,9 @@ def _composing_characters() -> frozenset[str]:
     joining = {chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))}
     for code in range(sys.maxunicode + 1):
         parts = unicodedata.decomposition(chr(code)).split()
-        if len(parts) == 2 and not parts[0].startswith("<"):
-            joining.add(chr(int(parts[1], 16)))
+        if parts and not parts[0].startswith("<"):
+            if len(parts) == 2:
+                joining.add(chr(int(parts[1], 16)))
+            if unicodedata.combining(unicodedata.normalize("NFD", chr(code))[0]):
+                joining.add(chr(code))
     return frozenset(joining)

@@ -7,6 +7,7 @@ entries are ordered by falling count, ties by code point, which the library's ow
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -111,18 +112,35 @@ def _fit_subwords(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig)
     counts: Counter[str] = Counter()
     for start in range(0, len(texts), _CHUNK):
         joined = "".join(texts[start : start + _CHUNK])
-        counts.update(joined.lower() if config.lowercase else joined)
+        counts.update(joined)
+    if config.lowercase:  # character by character, as the pipeline does: Python's final sigma is another
+        folded: Counter[str] = Counter()
+        for c, count in counts.items():
+            for lower in c.lower():
+                folded[lower] += count
+        counts = folded
     frequent = sorted(
         (-count, c) for c, count in counts.items() if count >= config.minimum_count and not c.isspace()
     )
-    alphabet = [c for _, c in frequent[: config.vocabulary_size // 3]]
+    specials = special_tokens(config)
+    room = (config.vocabulary_size - len(specials)) // 2  # each stands alone and with ##
+    alphabet = [c for _, c in frequent[: max(0, min(config.vocabulary_size // 3, room))]]
     trainer = trainers.BpeTrainer(
         vocab_size=config.vocabulary_size,
         min_frequency=max(2, config.minimum_count),
-        special_tokens=special_tokens(config),
+        # Ids of all ##c are fixed here; the trainer would hand them out in the order of a hash map.
+        special_tokens=specials + alphabet + [f"##{c}" for c in alphabet],
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),
         continuing_subword_prefix="##",
         show_progress=False,
     )
-    pipeline.train_from_iterator(texts, trainer)
+    scratch = SCHEMES[config.scheme](config)  # it keeps the special tokens, which texts may spell
+    scratch.train_from_iterator(texts, trainer)
+    learned = json.loads(scratch.to_str())["model"]
+    pipeline.model = models.BPE(
+        vocab=learned["vocab"],
+        merges=[tuple(pair) for pair in learned["merges"]],
+        unk_token=UNKNOWN,
+        continuing_subword_prefix="##",
+    )
