@@ -30,7 +30,7 @@ def main(names: list[str]) -> None:
                 "preset": "balanced",
                 "seeds": [0],
                 "command_seconds": round(seconds, 1),
-                "train": trained,
+                "train": {key: value for key, value in trained.items() if key != "out"},
                 "test": tested,
             },
         )

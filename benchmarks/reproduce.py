@@ -44,7 +44,7 @@ def main(names: list[str]) -> None:
                 "changed": changed,
                 "seeds": [0],
                 "published": about["published"],
-                "train": trained,
+                "train": {key: value for key, value in trained.items() if key != "out"},
                 "history": history,
                 "test_source": test,
                 "test": yeoun("evaluate", out, test) if test else None,

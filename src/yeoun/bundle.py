@@ -114,7 +114,12 @@ class ModelBundle:
             if folder.exists():
                 shutil.rmtree(replaced, ignore_errors=True)
                 folder.rename(replaced)
-            staging.rename(folder)
+            try:
+                staging.rename(folder)
+            except OSError:
+                if replaced.exists():
+                    replaced.rename(folder)
+                raise
             shutil.rmtree(replaced, ignore_errors=True)
         except OSError as error:
             shutil.rmtree(staging, ignore_errors=True)
@@ -158,9 +163,9 @@ def write_durably(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:
+    except OSError as error:
         partial.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def model_card(bundle: ModelBundle) -> str:
@@ -207,13 +212,15 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BundleError(f"{folder}: no model there (no config.json); expected a folder that train wrote")
     try:
-        config = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        config = json.loads(content)
         if config["format"] > FORMAT:
             raise BundleError(
                 f"{folder}: format {config['format']}, this release reads up to {FORMAT}; install the"
                 f" Yeoun that wrote it ({config.get('yeoun', 'newer')}) or later"
             )
-        intact = config["sha256"].pop("config.json") == _config_checksum(config)
+        as_written = _json(config) == content  # nor is a byte changed that leaves the meaning
+        intact = as_written and config["sha256"].pop("config.json") == _config_checksum(config)
     except (ValueError, KeyError, TypeError, AttributeError):
         intact = False
     if not intact:

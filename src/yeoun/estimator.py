@@ -13,9 +13,9 @@ from sklearn.exceptions import NotFittedError
 
 from .bundle import ModelBundle
 from .data.rows import Dataset, statistics
-from .errors import DataError
+from .errors import DataError, OutputError
 from .explain import Explanation, explain
-from .inference import predict, predict_proba
+from .inference import predict, predict_proba, require_strings
 from .plots import history_picture
 from .presets import resolve
 from .recipes import read_recipe
@@ -90,14 +90,14 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         from .training.fit import fit
 
         texts = _strings(X)
+        require_strings(texts)
         classes, labels = np.unique(np.asarray(y), return_inverse=True)
         if len(texts) != len(labels):
             raise DataError(f"got {len(texts)} texts and {len(labels)} labels: expected one a text")
         dataset = Dataset(texts, labels.astype(np.int64), tuple(str(c) for c in classes.tolist()))
         base = read_recipe(self.recipe).configuration if self.recipe else None
         asked = (base or resolve(self.preset, statistics(dataset))).with_values(self.values or {})
-        self.classes_ = classes
-        self.bundle_ = fit(
+        bundle = fit(
             dataset,
             asked.for_classes(len(classes)),
             seed=self.random_state,
@@ -105,6 +105,7 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             device=self.device,
             provenance={"name": self.recipe or self.preset},
         )
+        self.classes_, self.bundle_ = classes, bundle
         return self
 
     def predict(self, X: Sequence[str]) -> npt.NDArray[Any]:  # noqa: N803
@@ -126,7 +127,9 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     def save(self, folder: str | Path, force: bool = False) -> None:
         """Write the model to `folder`. Raises OutputError when it exists and not `force`."""
         self._require_fit()
-        out = Path(folder)
+        out = Path(folder).absolute()
+        if out.exists() and not force:
+            raise OutputError(f"{folder}: exists already; choose another place or use --force")
         save_model(self.bundle_, out, out.with_name(out.name + ".saving"), force)
 
     def _require_fit(self) -> None:

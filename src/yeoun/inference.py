@@ -48,12 +48,18 @@ def predict_proba(bundle: ModelBundle, texts: Sequence[str], precision: str = "f
 
     Raises DataError for a text that is not a string.
     """
+    require_strings(texts)
+    store = TokenStore(*bundle.indexer.index(texts))
+    forward = torch_forward(bundle.network, precision)
+    logits = answer(store, bundle.configuration.text, forward)
+    return softmax(logits.reshape(len(texts), len(bundle.label_names)))
+
+
+def require_strings(texts: Sequence[str]) -> None:
+    """Raise DataError for a text that is not a string."""
     for position, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(f"text {position} is {text!r}: expected a string")
-    store = TokenStore(*bundle.indexer.index(texts))
-    forward = torch_forward(bundle.network, precision)
-    return softmax(answer(store, bundle.configuration.text, forward))
 
 
 def answer(store: TokenStore, config: TextConfig, forward: Forward) -> Floats:

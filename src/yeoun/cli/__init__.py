@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.verb is None:
         build_parser().print_help()
         return 2
+    _accept_any_bytes()
     try:
         import_module(f".{options.verb}", __package__).run(options)
         sys.stdout.flush()
@@ -30,10 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.raise_signal(signal.SIGPIPE)
         return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        resumable = options.verb == "train"
+        resumable = options.verb == "train" and not os.path.exists(options.out)
         print("\nyeoun: interrupted" + ("; go on with --resume" if resumable else ""), file=sys.stderr)
         return 130
     return 0
+
+
+def _accept_any_bytes() -> None:
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
 
 
 def _fail(message: str) -> int:

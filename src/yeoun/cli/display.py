@@ -28,7 +28,7 @@ class TrainingDisplay:
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
         self.live = sys.stderr.isatty()
-        self.bold = self.live and "NO_COLOR" not in os.environ
+        self.bold = self.live and not os.environ.get("NO_COLOR")
         self.shown = 0
         self.last = 0.0
 

@@ -23,7 +23,8 @@ def run(options: argparse.Namespace) -> None:
         write_durably(picture, explanation_picture(explanation))
         note(f"drawn to {picture}")
         if korean_font() is None and any("가" <= c <= "힣" for c in options.text):
-            note(f"no font with Hangul is installed, so it shows as boxes; install one of {KOREAN_FONTS}")
+            fonts = ", ".join(KOREAN_FONTS)
+            note(f"no font with Hangul is installed, so it shows as boxes; install one of {fonts}")
     if options.json:
         emit(explanation.as_dict())
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gzip
 import io
 import sys
 from collections.abc import Sequence
@@ -74,19 +75,28 @@ def _print(rows: Sequence[Row], column: str, answers: Sequence[Prediction], as_j
 
 
 def _write_table(output: str, rows: Sequence[Row], answers: Sequence[Prediction]) -> None:
-    """Write the rows' columns with label and probability behind them; a file by one rename."""
+    """Write the rows' columns with label and probability behind them; a file by one rename.
+
+    The input's own columns of these names become `input_label` and `input_probability`.
+    """
     from ..bundle import write_durably
 
-    columns = [*(c for c in (rows[0].cells if rows else {}) if c not in ("label", "probability"))]
+    columns = list(rows[0].cells) if rows else []
+    named = [f"input_{c}" if c in ("label", "probability") else c for c in columns]
     text = io.StringIO()
-    delimiter = "\t" if output.endswith((".tsv", ".txt")) else ","
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    writer.writerow([*columns, "label", "probability"])
+    kind = Path(output.removesuffix(".gz")).suffix
+    table = [[*named, "label", "probability"]]
     for row, answer in zip(rows, answers, strict=True):
-        cells = [row.cells[c] for c in columns]
-        writer.writerow([*cells, answer.label, f"{answer.probability:.6f}"])
+        table.append([*(row.cells[c] for c in columns), answer.label, f"{answer.probability:.6f}"])
+    if kind == ".txt":  # without quoting, as it is read
+        text.writelines(
+            "\t".join(" ".join(c.splitlines()).replace("\t", " ") for c in line) + "\n" for line in table
+        )
+    else:
+        csv.writer(text, delimiter="\t" if kind == ".tsv" else ",", lineterminator="\n").writerows(table)
     if output == "-":
         sys.stdout.write(text.getvalue())
         return
-    write_durably(Path(output), text.getvalue().encode())
+    content = text.getvalue().encode("utf-8", "replace")
+    write_durably(Path(output), gzip.compress(content, mtime=0) if output.endswith(".gz") else content)
     note(f"{len(rows)} rows written to {output}")

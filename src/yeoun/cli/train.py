@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,14 +29,15 @@ def run(options: argparse.Namespace) -> None:
     from ..training.state import TrainingFolder
 
     out = Path(options.out)
+    if out.exists() and not (options.force or options.resume):
+        raise OutputError(f"{out}: exists already; choose another place or use --force")
     folder = TrainingFolder.of(out)
     if out.exists() and options.resume:
+        bundle = ModelBundle.load(out)
         folder.remove()
         note(f"{out} is whole already")
-        report(out, ModelBundle.load(out), options.json)
+        report(out, bundle, options.json)
         return
-    if out.exists() and not options.force:
-        raise OutputError(f"{out}: exists already; choose another place or use --force")
     require_place(out)
     check_configuration(options)
     table = read_source(options.source, options.text, options.label, options.data_dir)
@@ -55,7 +57,11 @@ def run(options: argparse.Namespace) -> None:
         seed=options.seed,
         precision=options.precision,
         device=options.device,
-        provenance={"source": options.source, "valid": options.valid, "name": _name(options)},
+        provenance={
+            "source": os.fsencode(options.source).decode(errors="replace"),
+            "valid": options.valid,
+            "name": _name(options),
+        },
         folder=folder,
         resume=options.resume,
         force=options.force,
@@ -85,6 +91,8 @@ def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
 
 def require_place(out: Path) -> None:
     """Raise OutputError when `out` cannot come to stand where it is asked for."""
+    if out.exists() and not (out / "config.json").is_file():
+        raise OutputError(f"{out}: exists and is no model, which --force would not replace; choose another")
     above = next(parent for parent in out.absolute().parents if parent.exists())
     if not above.is_dir():
         raise OutputError(f"{out}: {above} is not a folder; choose another place")

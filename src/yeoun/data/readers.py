@@ -180,6 +180,8 @@ def pick_column(
     likely = [c for c in free if c.strip().lower() in known] or (
         free if len(free) == 1 < len(columns) else []
     )
+    if not free:
+        raise DataError(f"{path}: one column only, {columns[0]!r}; expected a {role} column beside it")
     if len(likely) != 1:
         raise DataError(
             f"{path}: cannot tell the {role} column among {', '.join(columns)}; name it with --{role}"

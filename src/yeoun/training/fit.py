@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..bundle import ModelBundle
-from ..config import Configuration, ModelConfig
+from ..config import Configuration, ModelConfig, TrainConfig
 from ..data.rows import Dataset, require_classes
 from ..data.splits import random_split, stratified_split
 from ..data.tokens import TokenStore
@@ -65,19 +65,15 @@ def fit(
         "versions": versions(),
     }
     if folder is not None:
-        folder.begin(identity, resume, force)
+        folder.check(identity, resume, force)
     rows = len(train)
-    if valid is None:
-        share = configuration.train.validation_share
-        if configuration.train.validation_split == "random":
-            kept, held_out = random_split(rows, share, seed)
-        else:
-            kept, held_out = stratified_split(train, share, seed)
-        train, valid = train.take(kept), train.take(held_out)
-    if not len(valid):
-        raise DataError("no validation rows: expected at least one")
+    train, valid = _held_out(train, valid, configuration.train, seed)
+    indexer = folder.indexer(configuration.text) if folder is not None and resume else None
+    if indexer is None:
+        indexer = TextIndexer.fit(train.texts, configuration.text)
+    if folder is not None:
+        folder.begin(identity, indexer, resume, force)
     with torch.random.fork_rng(devices=[]):
-        indexer = _fit_indexer(train, configuration, folder)
         run = _start(indexer, train, valid, configuration, seed, precision, device)
         _go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
@@ -93,6 +89,27 @@ def fit(
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},
     )
+
+
+def _held_out(
+    train: Dataset, valid: Dataset | None, config: TrainConfig, seed: int
+) -> tuple[Dataset, Dataset]:
+    """Return the training and the validation rows, both of some use."""
+    if valid is None:
+        if config.validation_split == "random":
+            kept, held_out = random_split(len(train), config.validation_share, seed)
+        else:
+            kept, held_out = stratified_split(train, config.validation_share, seed)
+        train, valid = train.take(kept), train.take(held_out)
+    if not len(valid):
+        raise DataError("no validation rows: expected at least one")
+    untrained = set(range(len(train.label_names))) - set(train.targets.tolist())
+    if untrained:
+        raise DataError(
+            f"no training row of label {train.label_names[min(untrained)]!r} is left beside the"
+            f" {len(valid)} held out: add rows of it, take another seed, or give --valid"
+        )
+    return train, valid
 
 
 def resolve_device(device: str) -> str:
@@ -119,16 +136,6 @@ def resolve_precision(precision: str, device: str, model: ModelConfig) -> str:
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     has_bf16 = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return "bf16" if device == "cpu" and has_bf16 and model.encoder == "lstm" else "fp32"
-
-
-def _fit_indexer(train: Dataset, configuration: Configuration, folder: TrainingFolder | None) -> TextIndexer:
-    saved = folder.tokenizer() if folder is not None else None
-    if saved is not None:
-        return TextIndexer.from_json(saved, configuration.text)
-    indexer = TextIndexer.fit(train.texts, configuration.text)
-    if folder is not None:
-        folder.save_tokenizer(indexer.to_json())
-    return indexer
 
 
 def _start(
@@ -174,6 +181,7 @@ def _figures(run: Run, baseline: LinearBaseline, valid: Dataset, rows: int) -> d
     """Return what `train --json` prints of the best epoch, on the validation rows, in fp32."""
     logits = answer(run.valid.store, run.configuration.text, torch_forward(run.network))
     metrics = asdict(measure(softmax(logits), run.valid.labels))
+    metrics["accuracy_ci95"] = list(metrics["accuracy_ci95"])
     linear = baseline.predict(valid.texts)
     progress = run.progress
     return {

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..bundle import write_durably
+from ..config import TextConfig
 from ..errors import OutputError, ResumeError
+from ..text.indexer import TextIndexer
 
 
 @dataclass
@@ -54,47 +56,60 @@ class TrainingFolder:
         """Return the folder that belongs to the output `out`; it need not exist."""
         return cls(out.with_name(out.name + ".training"))
 
-    def begin(self, identity: Mapping[str, Any], resume: bool, force: bool) -> None:
-        """Make the folder ready for the run `identity`.
+    def begin(self, identity: Mapping[str, Any], indexer: TextIndexer, resume: bool, force: bool) -> None:
+        """Make the folder ready for the run `identity`, its tokeniser first.
 
         Raises ResumeError when it holds another run and `resume` is asked for, OutputError when it
         exists and neither `resume` nor `force` is, or when it cannot be written.
         """
+        self.check(identity, resume, force)
+        if force and not resume:
+            self.remove()
+        if (self.path / "run.json").exists():
+            return
+        try:
+            write_durably(self.path / "tokenizer.json", indexer.to_json().encode())
+            write_durably(self.path / "run.json", json.dumps(identity, indent=2).encode())
+        except OSError as error:
+            self.remove()
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
+
+    def check(self, identity: Mapping[str, Any], resume: bool, force: bool) -> None:
+        """Raise what `begin` would, and change nothing."""
         if self.path.exists() and not resume and not force:
             raise OutputError(
                 f"{self.path}: left by an interrupted run; go on with --resume or start afresh with --force"
             )
-        if force and not resume:
-            self.remove()
         wanted = json.loads(json.dumps(identity))
         record = self.path / "run.json"
-        if record.exists():
-            found = json.loads(record.read_bytes())
+        if record.exists() and resume:
+            try:
+                found = dict(json.loads(record.read_bytes()))
+            except (ValueError, TypeError) as error:
+                raise self._damaged(error) from None
             for key in sorted(wanted.keys() | found.keys()):
                 if wanted.get(key) != found.get(key):
                     raise ResumeError(
                         f"{self.path}: its run has another {_difference(key, found, wanted)};"
                         " resume with the same data, settings and machine, or start afresh with --force"
                     )
-            return
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_durably(record, json.dumps(wanted, indent=2).encode())
-        except OSError as error:
-            shutil.rmtree(self.path, ignore_errors=True)
-            raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
+
+    def _damaged(self, error: Exception) -> ResumeError:
+        return ResumeError(f"{self.path}: its state is damaged ({error}); start afresh with --force")
 
     def remove(self) -> None:
         """Delete the folder, if it is there."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def save_tokenizer(self, tokenizer: str) -> None:
-        write_durably(self.path / "tokenizer.json", tokenizer.encode())
-
-    def tokenizer(self) -> str | None:
-        """Return the saved tokeniser, None where there is none."""
-        path = self.path / "tokenizer.json"
-        return path.read_text(encoding="utf-8") if path.exists() else None
+    def indexer(self, config: TextConfig) -> TextIndexer | None:
+        """Return the indexer of the run in the folder, None where there is none."""
+        if not (self.path / "run.json").exists():
+            return None
+        try:
+            saved = (self.path / "tokenizer.json").read_text(encoding="utf-8")
+            return TextIndexer.from_json(saved, config)
+        except Exception as error:  # the library raises a bare Exception
+            raise self._damaged(error) from None
 
     def save(
         self,
@@ -118,6 +133,14 @@ class TrainingFolder:
         path = self.path / "state.safetensors"
         if not path.exists():
             return None
+        try:
+            return self._load(path, network, optimizer)
+        except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
+            raise self._damaged(error) from None
+
+    def _load(
+        self, path: Path, network: nn.Module, optimizer: Optimizer
+    ) -> tuple[Progress, dict[str, Tensor]]:
         weights: dict[str, Tensor] = {}
         best: dict[str, Tensor] = {}
         moments: dict[int, dict[str, Tensor]] = {}
