@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from yeoun.data.readers import READERS, Row, pick_columns, read_dataset, read_rows
+from yeoun.data.readers import READERS, Row, read_rows
 from yeoun.data.rows import Dataset
 from yeoun.data.sources import read_builtin, read_source
+from yeoun.data.tables import pick_columns, read_dataset
 from yeoun.errors import DataError, YeounError
 
 ROWS = [

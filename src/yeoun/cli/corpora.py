@@ -17,8 +17,8 @@ def run(options: argparse.Namespace) -> None:
         print(fetch(options.name, Path(options.data_dir) if options.data_dir else None))
         return
     for name, corpus in CORPORA.items():
-        print(f"{name:<8} {corpus.title}")
-        print(f"{'':<8} parts: {', '.join(corpus.parts)}")
+        print(f"{name:<16} {corpus.title}")
+        print(f"{'':<16} parts: {', '.join(corpus.parts)}")
         for download in corpus.downloads:
-            print(f"{'':<8} {download.url}")
+            print(f"{'':<16} {download.url}")
     print(f"\ndownloads go to {cache_dir()}; --data-dir or YEOUN_DATA_DIR name a folder instead")

@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data.readers import TEXT_COLUMNS, Row, pick_column, read_rows
+from ..data.readers import Row, read_rows
+from ..data.tables import TEXT_COLUMNS, pick_column
 from ..errors import DataError, OutputError, UsageError
 from .display import emit, note
 
@@ -54,7 +55,13 @@ def _rows(options: argparse.Namespace) -> tuple[list[Row], str]:
     column = pick_column(path, list(first.cells), options.text, TEXT_COLUMNS, "text")
     if not options.text:
         note(f"text column {column!r}")
-    return rows, column
+    return [_with_text(row, column) for row in rows], column
+
+
+def _with_text(row: Row, column: str) -> Row:
+    if row.error is None and column not in row.cells:
+        return Row(row.number, row.line, {}, f"no column {column!r}")
+    return row
 
 
 def _print(rows: Sequence[Row], column: str, answers: Sequence[Prediction], as_json: bool) -> None:

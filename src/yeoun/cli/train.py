@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import Configuration
-from ..data.readers import Table
 from ..data.rows import Dataset, require_classes, statistics
 from ..data.sources import read_source
+from ..data.tables import Table
 from ..errors import ConfigError, OutputError
 from ..presets import RowStatistics, resolve
 from ..recipes import read_recipe

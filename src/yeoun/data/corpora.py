@@ -2,7 +2,8 @@
 
 `imdb`    Large Movie Review Dataset, Maas et al. 2011 (aclImdb_v1.tar.gz, or the folder aclImdb)
 `nsmc`    Naver sentiment movie corpus, Park 2015 (nsmc/ratings_train.txt, ratings_test.txt; CC0)
-`20news`  20 Newsgroups, the bydate version in scikit-learn's order (20news-bydate.tar.gz)
+`20news`  20 Newsgroups, the bydate version in scikit-learn's order (20news-bydate.tar.gz); without headers,
+          footers and quotations it is `20news-stripped`
 
 A download is checked against the release's SHA-256 where one is published (NSMC has none: its rows are
 counted). An offline folder is taken as it is.
@@ -193,6 +194,24 @@ def _nsmc_rows(folder: Path, name: str) -> list[dict[str, str]]:
     return rows
 
 
+def _read_20news_stripped(folder: Path, part: str) -> Dataset:
+    whole = _read_20news(folder, part)
+    return Dataset([strip_post(text) for text in whole.texts], whole.labels, whole.label_names)
+
+
+_QUOTING = re.compile(r"(writes in|writes:|wrote:|says:|said:|^In article|^Quoted from|^\||^>)")
+
+
+def strip_post(post: str) -> str:
+    """Return a newsgroup post without header, quotations and footer, as scikit-learn's
+    `remove=("headers", "footers", "quotes")` leaves it."""
+    body = post.partition("\n\n")[2]
+    lines = body.strip().split("\n")
+    rules = [i for i, line in enumerate(lines) if not line.strip().strip("-")]
+    kept = lines[: rules[-1]] if rules and rules[-1] > 0 else body.split("\n")
+    return "\n".join(line for line in kept if not _QUOTING.search(line))
+
+
 def _read_20news(folder: Path, part: str) -> Dataset:
     ordered = {
         name: _as_scikit_learn_loads(folder, name)
@@ -220,6 +239,13 @@ def _article_part(dataset: Dataset, part: str, split: tuple[Rows, Rows]) -> Data
     parts = {"article-train": split[0], "article-test": split[1]}
     return dataset.take(parts[part]) if part in parts else dataset
 
+
+_20NEWS = Download(
+    "20news-bydate.tar.gz",
+    "https://ndownloader.figshare.com/files/5975967",
+    "8f1b2514ca22a5ade8fbb9cfa5727df95fa587f4c87b786e15c759fa66d95610",
+)
+_20NEWS_PARTS = ("train", "test", "all", "article-train", "article-test")
 
 CORPORA: dict[str, Corpus] = {
     "imdb": Corpus(
@@ -250,14 +276,14 @@ CORPORA: dict[str, Corpus] = {
     ),
     "20news": Corpus(
         "20 Newsgroups, bydate: 18,846 English posts with headers, 20 groups",
-        (
-            Download(
-                "20news-bydate.tar.gz",
-                "https://ndownloader.figshare.com/files/5975967",
-                "8f1b2514ca22a5ade8fbb9cfa5727df95fa587f4c87b786e15c759fa66d95610",
-            ),
-        ),
-        ("train", "test", "all", "article-train", "article-test"),
+        (_20NEWS,),
+        _20NEWS_PARTS,
         _read_20news,
+    ),
+    "20news-stripped": Corpus(
+        "the same without headers, footers and quotations, as scikit-learn strips them",
+        (_20NEWS,),
+        _20NEWS_PARTS,
+        _read_20news_stripped,
     ),
 }

@@ -1,7 +1,7 @@
-"""Files to rows. READERS by suffix; `.gz` may follow each.
+"""Files to rows. READERS by suffix; `.gz` may follow each but parquet. A folder has a folder per class.
 
 A reader yields one `Row` at a time, good or bad, so that no file has to fit in memory. The encoding is
-UTF-8 (with or without a byte-order mark) or else CP949.
+what a byte-order mark says (UTF-8 or UTF-16), else UTF-8, else CP949.
 """
 
 from __future__ import annotations
@@ -10,27 +10,26 @@ import codecs
 import csv
 import gzip
 import io
+import json
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from ..errors import DataError
-from .rows import Dataset, label_indices, labelled
 
-TEXT_COLUMNS = ("text", "document", "review", "sentence", "content", "comment", "message", "body")
-LABEL_COLUMNS = ("label", "sentiment", "class", "category", "target", "rating", "y")
-BAD_ROWS_ALLOWED = 0.01
 _BLOCK = 1 << 20
+_ENCODINGS = ("utf-8-sig", "cp949")
 
 
 @dataclass(frozen=True)
 class Row:
     """A row as it was read: its number (from 1, after the header), its line, its cells by column.
 
-    A row that cannot be read has no cells and says why in `error`.
+    A cell that is no text in the file stands as its JSON (`true`, `3`, `["a", "b"]`), a missing one as
+    nothing. A row that cannot be read has no cells and says why in `error`.
     """
 
     number: int
@@ -82,21 +81,71 @@ def _read_txt(path: Path) -> Iterator[Row]:
             yield _row(number, number + 1, header, text.rstrip("\r\n").split("\t"))
 
 
+def _read_jsonl(path: Path) -> Iterator[Row]:
+    """One JSON object a line; a blank line is no row."""
+    with _open_text(path) as file:
+        number = 0
+        for line, content in enumerate(file, 1):
+            if not content.strip():
+                continue
+            number += 1
+            try:
+                cells = json.loads(content)
+            except ValueError as error:
+                yield Row(number, line, {}, f"not JSON ({error})")
+                continue
+            if isinstance(cells, dict):
+                yield Row(number, line, {name: as_cell(value) for name, value in cells.items()})
+            else:
+                yield Row(number, line, {}, f"got {as_cell(cells)[:40]!r}, expected a JSON object")
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    try:
+        from pyarrow import ArrowInvalid
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        raise DataError(f"{path}: reading parquet needs pyarrow; pip install 'yeoun[parquet]'") from None
+    try:
+        with ParquetFile(path) as file:
+            number = 0
+            for batch in file.iter_batches():
+                for cells in batch.to_pylist():
+                    number += 1
+                    yield Row(number, number, {name: as_cell(value) for name, value in cells.items()})
+    except ArrowInvalid as error:
+        raise DataError(f"{path}: not parquet ({error}); expected a whole parquet file") from None
+
+
+def as_cell(value: Any) -> str:
+    """Return a value of a typed file as a cell: text as it is, nothing for null, else its JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
 READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
     ".txt": _read_txt,
+    ".jsonl": _read_jsonl,
+    ".parquet": _read_parquet,
 }
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a file, by its suffix. Raises DataError when it cannot be read as such."""
+    """Yield the rows of a file, by its suffix, or of a folder with a folder per class.
+
+    Raises DataError when it cannot be read as such.
+    """
     try:
         found, is_folder = path.exists(), path.is_dir()
     except OSError as error:  # a name too long, a folder that may not be entered
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if is_folder or not found:
-        raise DataError(f"{path}: {'a folder' if is_folder else 'no such file'}; expected a file")
+    if not found:
+        raise DataError(f"{path}: no such file; expected a file, a folder or a named corpus")
+    if is_folder:
+        return _read_folder(path)
     suffixes = [s.lower() for s in path.suffixes]
     suffix = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else "".join(suffixes[-1:])
     if suffix not in READERS:
@@ -105,88 +154,21 @@ def read_rows(path: Path) -> Iterator[Row]:
     return READERS[suffix](path)
 
 
-@dataclass(frozen=True)
-class Table:
-    """The rows that could be read, and the columns of the file they came from (a corpus has none)."""
-
-    dataset: Dataset
-    text_column: str | None
-    label_column: str | None
-    bad_rows: int
-
-
-def read_dataset(
-    path: Path,
-    text: str | None = None,
-    label: str | None = None,
-    names: Sequence[str] | None = None,
-) -> Table:
-    """Return the labelled texts of a file.
-
-    text, label: the columns; guessed where only one guess is sensible. names: the labels of a model,
-    beside which no other label is accepted. Raises DataError for an unreadable file, a missing or
-    ambiguous column, no rows, more than 1 % bad rows, or an unknown label.
-    """
-    texts: list[str] = []
-    labels: list[str] = []
-    bad: list[Row] = []
-    columns: tuple[str, str] | None = None
-    for row in read_rows(path):
-        if row.error is None and columns is None:
-            columns = pick_columns(path, list(row.cells), text, label)
-        if row.error is not None or columns is None:
-            bad.append(row)
+def _read_folder(path: Path) -> Iterator[Row]:
+    """Each folder inside is a class, each file inside that a text, in the order of their names."""
+    classes = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    files = [(c, f) for c in classes for f in sorted(c.iterdir()) if f.is_file() and f.name[0] != "."]
+    if not files:
+        raise DataError(f"{path}: no files in folders; expected a folder per class with a file per text")
+    for number, (folder, file) in enumerate(files, 1):
+        if not file.stat().st_size:
+            yield Row(number, 1, {"text": "", "label": folder.name})
             continue
-        cell = row.cells[columns[1]].strip()
-        if cell:
-            texts.append(row.cells[columns[0]])
-            labels.append(cell)
-        else:
-            bad.append(Row(row.number, row.line, {}, f"no label in column {columns[1]!r}"))
-    if not texts and not bad:
-        raise DataError(f"{path}: no rows; expected a header and at least one row")
-    if len(bad) > BAD_ROWS_ALLOWED * (len(texts) + len(bad)):
-        raise DataError(
-            f"{path}, line {bad[0].line}: {bad[0].error}; {len(bad)} of {len(texts) + len(bad)} rows are"
-            " like it and at most 1 % may be; mend or remove them"
-        )
-    assert columns is not None
-    dataset = labelled(texts, labels)
-    if names is not None:
-        dataset = Dataset(texts, label_indices(labels, tuple(names)), tuple(names))
-    return Table(dataset, *columns, bad_rows=len(bad))
-
-
-def pick_columns(path: Path, columns: list[str], text: str | None, label: str | None) -> tuple[str, str]:
-    """Return the text and the label column: those asked for, or the only sensible guess."""
-    label = pick_column(path, columns, label, LABEL_COLUMNS, "label", other=text)
-    return pick_column(path, columns, text, TEXT_COLUMNS, "text", other=label), label
-
-
-def pick_column(
-    path: Path,
-    columns: list[str],
-    asked: str | None,
-    known: tuple[str, ...],
-    role: str,
-    other: str | None = None,
-) -> str:
-    """Return the column of a role. Raises DataError naming the columns when it is not clear."""
-    if asked is not None:
-        if asked not in columns:
-            raise DataError(f"{path}: no column {asked!r}; expected one of {', '.join(columns)}")
-        return asked
-    free = [c for c in columns if c != other]
-    likely = [c for c in free if c.strip().lower() in known] or (
-        free if len(free) == 1 < len(columns) else []
-    )
-    if not free:
-        raise DataError(f"{path}: one column only, {columns[0]!r}; expected a {role} column beside it")
-    if len(likely) != 1:
-        raise DataError(
-            f"{path}: cannot tell the {role} column among {', '.join(columns)}; name it with --{role}"
-        )
-    return likely[0]
+        try:
+            with _open_text(file) as content:
+                yield Row(number, 1, {"text": content.read(), "label": folder.name})
+        except DataError as error:
+            yield Row(number, 1, {}, str(error))
 
 
 def _checked_header(path: Path, cells: list[str]) -> list[str]:
@@ -215,9 +197,11 @@ def _open_text(path: Path) -> IO[str]:
 def _encoding(path: Path) -> str:
     """Return the encoding in which the whole file can be read; read through once, in blocks."""
     try:
-        return next(name for name in ("utf-8-sig", "cp949") if _decodes(path, name))
+        with _open_binary(path) as file:
+            marked = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        return next(name for name in (("utf-16",) if marked else _ENCODINGS) if _decodes(path, name))
     except StopIteration:
-        raise DataError(f"{path}: neither UTF-8 nor CP949; expected text in one of them") from None
+        raise DataError(f"{path}: not text in UTF-8, UTF-16 or CP949; expected one of them") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: broken gzip ({error}); expected a whole file: fetch it again") from None
     except OSError as error:
@@ -230,7 +214,7 @@ def _decodes(path: Path, encoding: str) -> bool:
         decoder = codecs.getincrementaldecoder(encoding)()
         while block := file.read(_BLOCK):
             size += len(block)
-            if b"\0" in block:
+            if b"\0" in block and encoding != "utf-16":
                 raise DataError(f"{path}: binary content (a zero byte); expected text")
             try:
                 decoder.decode(block)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..errors import DataError
 from .corpora import CORPORA, read_corpus
-from .readers import Table, read_dataset
 from .rows import Dataset, label_indices
+from .tables import Table, read_dataset
 
 
 def read_source(
