@@ -92,6 +92,19 @@ def test_a_loaded_model_has_the_same_linear_baseline(tiny_bundle: ModelBundle, l
     np.testing.assert_array_equal(loaded.baseline.coefficients, tiny_bundle.baseline.coefficients)
 
 
+def test_the_linear_baseline_of_three_classes_survives_saving(
+    tmp_path: Path, tiny_bundle: ModelBundle
+) -> None:
+    rows = labelled([f"word{i % 3} more {i}" for i in range(90)], [str(i % 3) for i in range(90)])
+    bundle = fit(rows, tiny_bundle.configuration.with_values({"train.epochs": 1}))
+    save_model(bundle, tmp_path / "m", tmp_path / "saving")
+    again = ModelBundle.load(tmp_path / "m")
+    assert bundle.baseline is not None
+    assert again.baseline is not None
+    np.testing.assert_array_equal(again.baseline.coefficients, bundle.baseline.coefficients)
+    assert (again.baseline.predict(rows.texts) == rows.targets).all()
+
+
 def test_saving_a_loaded_model_again_changes_no_byte(
     tmp_path: Path, folder: Path, loaded: ModelBundle
 ) -> None:

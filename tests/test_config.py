@@ -25,7 +25,7 @@ from yeoun.text import schemes
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 OUT_OF_RANGE = [
-    ("text.scheme", "syllables", "one of whitespace, words, characters, bpe"),
+    ("text.scheme", "syllables", "one of whitespace, words, characters, jamo, bpe"),
     ("text.vocabulary_size", -1, "from 0 to"),
     ("text.minimum_count", 0, "from 1 to"),
     ("text.maximum_length", -5, "from 0 to"),

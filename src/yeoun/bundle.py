@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +30,7 @@ from .config import Configuration
 from .errors import BundleError, ConfigError, OutputError
 from .evaluation.linear import LinearBaseline
 from .text.indexer import TextIndexer
+from .text.morphemes import analyzer
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -80,7 +82,8 @@ class ModelBundle:
         if self.baseline is not None:
             arrays: dict[str, npt.NDArray[Any]] = {
                 "idf": self.baseline.idf,
-                "coefficients": self.baseline.coefficients.astype(np.float16),
+                # In C order, since safetensors writes the memory as it lies.
+                "coefficients": np.ascontiguousarray(self.baseline.coefficients, np.float16),
                 "intercepts": self.baseline.intercepts,
             }
             contents["baseline.safetensors"] = tensor_bytes(arrays)
@@ -99,7 +102,8 @@ class ModelBundle:
             "format": FORMAT,
             "yeoun": __version__,
             "labels": list(self.label_names),
-            "analyzer": None if self.baseline is None else self.baseline.analyzer,
+            "analyzer": self.indexer.analyzer_version,
+            "baseline_features": None if self.baseline is None else self.baseline.analyzer,
             **self.configuration.to_mapping(),
             "provenance": dict(self.provenance),
             "sha256": {name: _sha256(content) for name, content in sorted(contents.items())},
@@ -138,13 +142,14 @@ class ModelBundle:
             configuration = Configuration.from_mapping(
                 {section: config[section] for section in ("text", "model", "train")}
             )
+            _compare_analyzers(folder, configuration.text.scheme, config["analyzer"])
             lines = contents["history.jsonl"].decode().splitlines()
             return cls(
                 configuration=configuration,
                 label_names=tuple(config["labels"]),
                 indexer=TextIndexer.from_json(contents["tokenizer.json"].decode(), configuration.text),
                 weights=read_tensors(contents["model.safetensors"]),
-                baseline=_baseline(contents.get("baseline.safetensors"), config["analyzer"]),
+                baseline=_baseline(contents.get("baseline.safetensors"), config["baseline_features"]),
                 metrics=json.loads(contents["metrics.json"]),
                 history=tuple(json.loads(line) for line in lines),
                 provenance=config["provenance"],
@@ -236,6 +241,12 @@ def _verified(folder: Path, name: str, digest: str) -> bytes:
     if _sha256(content) != digest:
         raise BundleError(f"{path}: altered or truncated since it was written; restore the folder")
     return content
+
+
+def _compare_analyzers(folder: Path, scheme: str, trained_with: str | None) -> None:
+    """Warn where an analyser of another version will cut the texts."""
+    if trained_with is not None and (here := analyzer(scheme).version) != trained_with:
+        warnings.warn(f"{folder}: trained with {trained_with}, here is {here}", stacklevel=3)
 
 
 def _baseline(content: bytes | None, analyzer: str) -> LinearBaseline | None:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 from .errors import ConfigError
 
-SCHEMES = ("whitespace", "words", "characters", "bpe")
+SCHEMES = ("whitespace", "words", "characters", "jamo", "bpe", "unigram", "kiwi", "okt", "spacy")
 ENCODERS = ("rnn", "lstm", "gru")
 POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attention")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
@@ -48,12 +48,15 @@ def _check_types(part: Any, section: str) -> None:
 class TextConfig:
     """How a text becomes token ids.
 
-    scheme: how a text is cut: at white space, into the matches of `pattern`, into characters, or into
-        byte-pair subwords.
+    scheme: how a text is cut: at white space, into the matches of `pattern`, into characters, into
+        characters with Hangul taken apart (jamo), into subwords (bpe, unigram), or into morphemes and
+        words by an analyser that is an extra (kiwi, okt, spacy).
     pattern: the regular expression of the `words` scheme (Oniguruma syntax; what matches is a token).
+    fold_repeats: a character that occurs more often in a row is cut to so many; 0 leaves it.
     lowercase: lower-case after Unicode normalisation (NFC), which always happens.
     vocabulary_size: at most so many entries, special tokens included; 0 keeps all.
-    minimum_count: a token seen less often in the training text is unknown.
+    minimum_count: a token seen less often in the training text is unknown (unigram keeps every
+        character and weighs pieces by itself).
     maximum_length: at most so many tokens of a text are read, the start token included; 0 reads all.
     truncate: which end of a longer text is cut off: `front`, `back`, or the `middle`.
     start_token: put the token [SOS] in front of each text.
@@ -65,6 +68,7 @@ class TextConfig:
 
     scheme: str = "words"
     pattern: str = WORD_PATTERN
+    fold_repeats: int = 0
     lowercase: bool = True
     vocabulary_size: int = 30000
     minimum_count: int = 2
@@ -77,6 +81,7 @@ class TextConfig:
     def __post_init__(self) -> None:
         _check_types(self, "text")
         _one_of("text.scheme", self.scheme, SCHEMES)
+        _within("text.fold_repeats", self.fold_repeats, 0, 1000)
         _within("text.vocabulary_size", self.vocabulary_size, 0, 10_000_000)
         _within("text.minimum_count", self.minimum_count, 1, 1_000_000)
         _within("text.maximum_length", self.maximum_length, 0, 100_000_000)

@@ -7,7 +7,8 @@ The rules, and why:
   of a new text would be unknown.
 - Vocabulary: as large as the rows can teach, an entry for every four rows or so, 2,000 to 30,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
-- Network: a bidirectional LSTM, mean and maximum of its outputs. Few rows get a smaller one.
+- Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
+- Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
 - Epochs: fewer rows, more passes.
 """
 
@@ -63,7 +64,8 @@ def resolve(name: str, statistics: RowStatistics) -> Configuration:
 
 def _lstm(statistics: RowStatistics, hidden_size: int, longest: int, effort: float) -> Configuration:
     rows, korean = statistics.rows, statistics.hangul_share > 0.2
-    few = rows < 5_000
+    many = rows >= 15_000
+    most_units = 256 if many else 128 if rows >= 5_000 else 64
     scheme = "bpe" if korean else "words"
     if rows < 2_000 and statistics.long_words <= 40:
         scheme = "characters"
@@ -78,14 +80,14 @@ def _lstm(statistics: RowStatistics, hidden_size: int, longest: int, effort: flo
             truncate="middle",
         ),
         model=ModelConfig(
-            hidden_size=min(hidden_size, 64) if few else hidden_size,
-            embedding_size=64 if few or hidden_size < 128 else 128,
-            dropout=0.5 if not few else 0.3,
-            embedding_dropout=0.2 if not few else 0.0,
-            word_dropout=0.1,
+            hidden_size=min(hidden_size, most_units),
+            embedding_size=min(hidden_size, most_units, 128),
+            dropout=0.5 if many else 0.3,
+            embedding_dropout=0.2 if many else 0.0,
+            word_dropout=0.1 if many else 0.0,
         ),
         train=TrainConfig(
-            batch_size=32 if rows < 15_000 else 64 if rows < 50_000 else 128,
+            batch_size=32 if not many else 64 if rows < 50_000 else 128,
             epochs=max(2, round(_passes(rows) * effort)),
         ),
     )

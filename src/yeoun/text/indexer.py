@@ -9,9 +9,10 @@ from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from ..config import TextConfig
+from .morphemes import ANALYZERS, analyzer
 from .normalization import align, normalize
 from .schemes import START_ID, UNKNOWN_ID, fit_vocabulary, special_tokens
 
@@ -42,7 +43,11 @@ class TextIndexer:
 
         Raises DataError when they hold no token.
         """
-        return cls(fit_vocabulary([normalize(text) for text in texts], config), config)
+        prepared = [normalize(text, config.fold_repeats) for text in texts]
+        if config.scheme in ANALYZERS:
+            cut = analyzer(config.scheme).analyze(prepared)
+            prepared = [morpheme.form for morphemes in cut for morpheme in morphemes]
+        return cls(fit_vocabulary(prepared, config), config)
 
     @classmethod
     def from_json(cls, json: str, config: TextConfig) -> TextIndexer:
@@ -52,6 +57,12 @@ class TextIndexer:
     def to_json(self) -> str:
         """Return the fitted tokeniser in the `tokenizers` library's own JSON format."""
         return str(self.tokenizer.to_str(pretty=False))
+
+    @property
+    def analyzer_version(self) -> str | None:
+        """The analyser that cuts the texts and its version; None for a scheme without one."""
+        scheme = self.config.scheme
+        return analyzer(scheme).version if scheme in ANALYZERS else None
 
     @property
     def vocabulary_size(self) -> int:
@@ -67,8 +78,7 @@ class TextIndexer:
         """
         pieces, lengths = [np.zeros(0, np.int32)], []
         for start in range(0, len(texts), _CHUNK):
-            chunk = [normalize(text) for text in texts[start : start + _CHUNK]]
-            ids = [e.ids for e in self.tokenizer.encode_batch_fast(chunk, add_special_tokens=False)]
+            ids = [encoding.ids for encoding in self._encode(texts[start : start + _CHUNK])]
             chunk_lengths = np.fromiter(map(len, ids), np.int64, len(ids))
             flat = np.fromiter(chain.from_iterable(ids), np.int32, int(chunk_lengths.sum()))
             flat[flat < self._specials] = UNKNOWN_ID  # a text may spell [PAD]
@@ -88,12 +98,12 @@ class TextIndexer:
         Spans are ordered and lie inside the text; characters that compose into one share a span. The
         start token's span is empty.
         """
-        alignment = align(text)
-        encoded = self.tokenizer.encode(normalize(text), add_special_tokens=False)
+        alignment = align(text, self.config.fold_repeats)
+        encoded, spans = self._encode_with_spans(normalize(text, self.config.fold_repeats))
         kept, _ = self._kept(np.array([len(encoded.ids)], np.int64))
         tokens = [Token("", 0, 0, START_ID)] if self.config.start_token else []
         for position in kept:
-            start, end = encoded.offsets[position]
+            start, end = spans[position]
             if alignment is not None:
                 start, end = alignment.original_span(start, end)
             token_id = encoded.ids[position]
@@ -101,6 +111,24 @@ class TextIndexer:
                 Token(text[start:end], start, end, token_id if token_id >= self._specials else UNKNOWN_ID)
             )
         return tokens
+
+    def _encode(self, texts: Sequence[str]) -> list[Encoding]:
+        prepared = [normalize(text, self.config.fold_repeats) for text in texts]
+        if self.config.scheme not in ANALYZERS:
+            return list(self.tokenizer.encode_batch_fast(prepared, add_special_tokens=False))
+        cut = analyzer(self.config.scheme).analyze(prepared)
+        forms = [[morpheme.form for morpheme in morphemes] for morphemes in cut]
+        return list(self.tokenizer.encode_batch_fast(forms, is_pretokenized=True, add_special_tokens=False))
+
+    def _encode_with_spans(self, prepared: str) -> tuple[Encoding, list[tuple[int, int]]]:
+        if self.config.scheme not in ANALYZERS:
+            encoded = self.tokenizer.encode(prepared, add_special_tokens=False)
+            return encoded, encoded.offsets
+        (morphemes,) = analyzer(self.config.scheme).analyze([prepared])
+        forms = [morpheme.form for morpheme in morphemes]
+        encoded = self.tokenizer.encode(forms, is_pretokenized=True, add_special_tokens=False)
+        spans = [(morphemes[i].start, morphemes[i].end) for i in encoded.word_ids if i is not None]
+        return encoded, spans
 
     def vocabulary(self) -> list[str]:
         """Return the tokens in the order of their ids."""

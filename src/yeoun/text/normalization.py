@@ -7,6 +7,7 @@ each normalised character to the stretch of the original that it came from.
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -15,8 +16,11 @@ from functools import cache
 from itertools import pairwise
 
 
-def normalize(text: str) -> str:
-    """Return `text` in NFC; a lone surrogate, which no encoding can carry, becomes `?`."""
+def normalize(text: str, fold_repeats: int = 0) -> str:
+    """Return `text` in NFC; a lone surrogate, which no encoding can carry, becomes `?`.
+
+    fold_repeats: a character that occurs more often in a row is cut to so many; 0 leaves it.
+    """
     if not text.isascii():
         if not unicodedata.is_normalized("NFC", text):
             text = unicodedata.normalize("NFC", text)
@@ -24,7 +28,14 @@ def normalize(text: str) -> str:
             text.encode()
         except UnicodeEncodeError:
             text = text.encode("utf-8", "replace").decode()
+    if fold_repeats:
+        text = _repeats(fold_repeats).sub(lambda match: match[1] * fold_repeats, text)
     return text
+
+
+@cache
+def _repeats(allowed: int) -> re.Pattern[str]:
+    return re.compile(rf"(.)\1{{{allowed},}}", re.DOTALL)
 
 
 def hangul_share(texts: Sequence[str], sample: int = 2000) -> float:
@@ -42,13 +53,35 @@ class Alignment:
     ends: list[int]
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the original's span of the normalised span `[start, end)`, which is not empty."""
+        """Return the original's span of the normalised span `[start, end)`."""
+        if start == end:
+            at = self.starts[start] if start < len(self.starts) else self.ends[-1]
+            return at, at
         return self.starts[start], self.ends[end - 1]
 
 
-def align(text: str) -> Alignment | None:
-    """Return how `normalize(text)` lies on `text`; None where the two are the same, character by
-    character."""
+def align(text: str, fold_repeats: int = 0) -> Alignment | None:
+    """Return how `normalize(text, fold_repeats)` lies on `text`; None where the two are the same,
+    character by character. Of folded repeats the last one kept stands for all that were cut."""
+    composed = _align_composed(text)
+    if not fold_repeats:
+        return composed
+    starts: list[int] = []
+    ends: list[int] = []
+    whole = normalize(text)
+    run = 0
+    for position, character in enumerate(whole):
+        run = run + 1 if position and character == whole[position - 1] else 1
+        start, end = composed.original_span(position, position + 1) if composed else (position, position + 1)
+        if run <= fold_repeats:
+            starts.append(start)
+            ends.append(end)
+        else:
+            ends[-1] = end
+    return Alignment(starts, ends)
+
+
+def _align_composed(text: str) -> Alignment | None:
     if text.isascii() or unicodedata.is_normalized("NFC", text):
         return None
     composing = _composing_characters()

@@ -11,12 +11,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from ..config import TextConfig
 from ..errors import ConfigError, DataError
+from .morphemes import ANALYZERS
 
 PAD, UNKNOWN, START = "[PAD]", "[UNK]", "[SOS]"
 PAD_ID, UNKNOWN_ID, START_ID = 0, 1, 2
@@ -41,16 +43,33 @@ def _characters(config: TextConfig) -> Tokenizer:
     return _pipeline(config, models.WordLevel({}, UNKNOWN), each)
 
 
+def _jamo(config: TextConfig) -> Tokenizer:
+    pipeline = _characters(config)
+    steps = [normalizers.NFD(), *([normalizers.Lowercase()] if config.lowercase else [])]
+    pipeline.normalizer = normalizers.Sequence(steps)
+    return pipeline
+
+
 def _bpe(config: TextConfig) -> Tokenizer:
     model = models.BPE(unk_token=UNKNOWN, continuing_subword_prefix="##")
     return _pipeline(config, model, pre_tokenizers.Whitespace())
 
 
-def _pipeline(config: TextConfig, model: models.Model, cut: pre_tokenizers.PreTokenizer) -> Tokenizer:
+def _unigram(config: TextConfig) -> Tokenizer:
+    return _pipeline(config, models.Unigram(), pre_tokenizers.Whitespace())
+
+
+def _analyzed(config: TextConfig) -> Tokenizer:
+    """The words of an analyser are looked up as they are."""
+    return _pipeline(config, models.WordLevel({}, UNKNOWN), None)
+
+
+def _pipeline(config: TextConfig, model: models.Model, cut: pre_tokenizers.PreTokenizer | None) -> Tokenizer:
     pipeline = Tokenizer(model)
     if config.lowercase:
         pipeline.normalizer = normalizers.Lowercase()
-    pipeline.pre_tokenizer = cut
+    if cut is not None:
+        pipeline.pre_tokenizer = cut
     return pipeline
 
 
@@ -58,7 +77,10 @@ SCHEMES: dict[str, Callable[[TextConfig], Tokenizer]] = {
     "whitespace": _whitespace,
     "words": _words,
     "characters": _characters,
+    "jamo": _jamo,
     "bpe": _bpe,
+    "unigram": _unigram,
+    **dict.fromkeys(ANALYZERS, _analyzed),
 }
 
 
@@ -68,13 +90,16 @@ def special_tokens(config: TextConfig) -> list[str]:
 
 
 def fit_vocabulary(texts: Sequence[str], config: TextConfig) -> Tokenizer:
-    """Return the pipeline of `config` with a vocabulary fitted on normalised `texts`.
+    """Return the pipeline of `config` with a vocabulary fitted on normalised `texts`; for an analyser,
+    on the forms it cut them into.
 
     Raises DataError when the texts hold no token at all.
     """
     pipeline = SCHEMES[config.scheme](config)
     if isinstance(pipeline.model, models.BPE):
         _fit_subwords(pipeline, texts, config)
+    elif isinstance(pipeline.model, models.Unigram):
+        _fit_unigram(pipeline, texts, config)
     else:
         _fit_words(pipeline, texts, config)
     if pipeline.get_vocab_size() <= len(special_tokens(config)):
@@ -107,8 +132,7 @@ def _fit_words(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig) ->
 
 
 def _fit_subwords(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig) -> None:
-    if not config.vocabulary_size:
-        raise ConfigError("text.vocabulary_size = 0: expected a size, which bpe needs to know when to stop")
+    size = _size_to_stop_at(config)
     counts: Counter[str] = Counter()
     for start in range(0, len(texts), _CHUNK):
         joined = "".join(texts[start : start + _CHUNK])
@@ -123,10 +147,10 @@ def _fit_subwords(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig)
         (-count, c) for c, count in counts.items() if count >= config.minimum_count and not c.isspace()
     )
     specials = special_tokens(config)
-    room = (config.vocabulary_size - len(specials)) // 2  # each stands alone and with ##
-    alphabet = [c for _, c in frequent[: max(0, min(config.vocabulary_size // 3, room))]]
+    room = (size - len(specials)) // 2  # each stands alone and with ##
+    alphabet = [c for _, c in frequent[: max(0, min(size // 3, room))]]
     trainer = trainers.BpeTrainer(
-        vocab_size=config.vocabulary_size,
+        vocab_size=size,
         min_frequency=max(2, config.minimum_count),
         # Ids of all ##c are fixed here; the trainer would hand them out in the order of a hash map.
         special_tokens=specials + alphabet + [f"##{c}" for c in alphabet],
@@ -135,12 +159,45 @@ def _fit_subwords(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig)
         continuing_subword_prefix="##",
         show_progress=False,
     )
-    scratch = SCHEMES[config.scheme](config)  # it keeps the special tokens, which texts may spell
-    scratch.train_from_iterator(texts, trainer)
-    learned = json.loads(scratch.to_str())["model"]
+    learned = _learn(trainer, texts, config)
     pipeline.model = models.BPE(
         vocab=learned["vocab"],
         merges=[tuple(pair) for pair in learned["merges"]],
         unk_token=UNKNOWN,
         continuing_subword_prefix="##",
     )
+
+
+def _fit_unigram(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig) -> None:
+    trainer = trainers.UnigramTrainer(
+        vocab_size=_size_to_stop_at(config),
+        special_tokens=special_tokens(config),
+        unk_token=UNKNOWN,
+        show_progress=False,
+    )
+    learned = _learn(trainer, texts, config)
+    specials = len(special_tokens(config))
+    # Sums over threads differ in the last digits; rounding gives the same scores and order each time.
+    pieces = [(piece, round(score, 6)) for piece, score in learned["vocab"]]
+    pieces[specials:] = sorted(pieces[specials:], key=lambda entry: (-entry[1], entry[0]))
+    pipeline.model = models.Unigram(pieces[: config.vocabulary_size], unk_id=UNKNOWN_ID)
+
+
+def _size_to_stop_at(config: TextConfig) -> int:
+    if not config.vocabulary_size:
+        raise ConfigError(
+            f"text.vocabulary_size = 0: expected a size, which {config.scheme} needs to know when to stop"
+        )
+    return config.vocabulary_size
+
+
+def _learn(trainer: trainers.Trainer, texts: Sequence[str], config: TextConfig) -> dict[str, Any]:
+    """Return the model that `trainer` learns, as its JSON; on a pipeline of its own, since it would leave
+    the special tokens in one, and texts may spell them."""
+    scratch = SCHEMES[config.scheme](config)
+    try:
+        scratch.train_from_iterator(texts, trainer)
+    except Exception as error:  # the library raises a bare Exception
+        raise ConfigError(f"text.vocabulary_size = {config.vocabulary_size}: {error}; give more") from None
+    learned: dict[str, Any] = json.loads(scratch.to_str())["model"]
+    return learned
