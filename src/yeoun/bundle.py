@@ -31,6 +31,7 @@ from .errors import BundleError, ConfigError, OutputError
 from .evaluation.linear import LinearBaseline
 from .text.indexer import TextIndexer
 from .text.morphemes import analyzer
+from .text.schemes import special_tokens
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class ModelBundle:
         state = {name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()}
         network.load_state_dict(state)
         return network.eval()
+
+    def word_vectors(self) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """Return the vocabulary without its special tokens and the learned vectors [words, E]."""
+        specials = len(special_tokens(self.configuration.text))
+        return self.indexer.vocabulary()[specials:], self.weights["embedding.weight"][specials:]
 
     def files(self) -> dict[str, bytes]:
         """Return the content of each file but config.json and the pictures."""

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 from .errors import ConfigError
 
 SCHEMES = ("whitespace", "words", "characters", "jamo", "bpe", "unigram", "kiwi", "okt", "spacy")
-ENCODERS = ("rnn", "lstm", "gru")
+ENCODERS = ("rnn", "lstm", "gru", "convolution")
 POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attention")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
 WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
@@ -100,10 +100,13 @@ class TextConfig:
 class ModelConfig:
     """The network: embedding, encoder, pooling, head.
 
-    encoder: the recurrent cell. LSTM alone has a fused kernel on the CPU and is the fastest there.
-    hidden_size: units per direction and layer.
-    layers: stacked layers. bidirectional: a second stack reads each text from its end.
+    encoder: the recurrent cell (LSTM alone has a fused kernel on the CPU and is the fastest there), or
+        a `convolution` over 3, 4 and 5 neighbouring words.
+    hidden_size: units per direction and layer, or filters per width.
+    layers: stacked layers. bidirectional: a second stack reads each text from its end (recurrent only).
     embedding_size: width of a token's vector.
+    vectors: a text file of word vectors (word2vec, fastText, GloVe) to start the embedding from; empty
+        starts from random ones.
     pooling: how the outputs over time become one vector. `last` is each direction's final state;
         `last-position` is both directions' output at the last token (the backward half has then read
         one step: a defect of published systems, kept for their reproduction).
@@ -119,6 +122,7 @@ class ModelConfig:
     layers: int = 1
     bidirectional: bool = True
     embedding_size: int = 128
+    vectors: str = ""
     pooling: str = "mean-max"
     dropout: float = 0.3
     embedding_dropout: float = 0.0
@@ -153,6 +157,7 @@ class TrainConfig:
         `accuracy`, or the `last`.
     clip: largest norm of the gradient; 0 leaves it. weight_decay: of `adamw`, not on biases.
     label_smoothing: share of the target spread over all labels.
+    class_weight: `balanced` weighs each row by how rare its label is; `none` weighs all alike.
     validation_share: the part of the training rows held out when no validation rows are given.
     validation_split: `stratified` holds out the same share of each label and keeps equal texts
         together; `random` cuts a shuffled order, as published systems do.
@@ -168,6 +173,7 @@ class TrainConfig:
     clip: float = 1.0
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
+    class_weight: str = "none"
     decay: float = 0.99
     epsilon: float = 1e-8
     validation_share: float = 0.1
@@ -186,6 +192,7 @@ class TrainConfig:
         _within("train.clip", self.clip, 0, 1e9)
         _within("train.weight_decay", self.weight_decay, 0, 10)
         _within("train.label_smoothing", self.label_smoothing, 0, 0.9)
+        _one_of("train.class_weight", self.class_weight, ("none", "balanced"))
         _within("train.decay", self.decay, 0, 0.999999)
         if not 0 < self.epsilon <= 1:
             _refuse("train.epsilon", self.epsilon, "a number above 0, at most 1")

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from yeoun.config import ModelConfig
-from yeoun.nn.cells import CELLS
+from yeoun.config import ENCODERS, ModelConfig
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.pooling import POOLINGS, Attention
 
 VOCABULARY = 50
 LENGTHS = [7, 1, 0, 23, 12, 2]
-CASES = list(itertools.product(CELLS, (False, True), (1, 3), POOLINGS, ("fp32", "bf16")))
+CASES = list(itertools.product(ENCODERS, (False, True), (1, 3), POOLINGS, ("fp32", "bf16")))
 
 
 def build(encoder: str, bidirectional: bool, layers: int, pooling: str, precision: str) -> TextClassifier:

@@ -106,6 +106,17 @@ def build_parser() -> argparse.ArgumentParser:
     summary.add_argument("--recipe", metavar="NAME")
     _values(summary)
 
+    neighbours = verbs.add_parser("neighbours", help="words with a learned vector like WORD's")
+    neighbours.add_argument("bundle", metavar="BUNDLE")
+    neighbours.add_argument("word", metavar="WORD")
+    neighbours.add_argument("--count", type=whole_number, default=10, metavar="N")
+    _json(neighbours)
+
+    embeddings = verbs.add_parser("embeddings", help="write the learned vectors (word2vec text format)")
+    embeddings.add_argument("bundle", metavar="BUNDLE")
+    embeddings.add_argument("--output", required=True, metavar="FILE")
+    embeddings.add_argument("--force", action="store_true", help="replace FILE")
+
     recipes = verbs.add_parser("recipes", help="the published systems, or one of them in words")
     recipes.add_argument("name", nargs="?", metavar="NAME")
 

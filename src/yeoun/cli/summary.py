@@ -33,20 +33,11 @@ def layers(configuration: Configuration, vocabulary_size: int, classes: int) -> 
 
     with torch.device("meta"):
         network = TextClassifier(configuration.model, vocabulary_size, classes)
-    model, width = configuration.model, configuration.model.hidden_size
+    model = configuration.model
     rows = [("embedding", f"N, T, {model.embedding_size}", count_parameters(network.embedding))]
-    stack = network.encoder
-    for depth, ahead in enumerate(stack.forwards):
-        rows.append((f"{model.encoder} {depth + 1} forward", f"N, T, {width}", count_parameters(ahead)))
-        if stack.backwards:
-            behind = stack.backwards[depth]
-            rows.append(
-                (
-                    f"{model.encoder} {depth + 1} backward",
-                    f"N, T, {width}",
-                    count_parameters(behind),
-                )
-            )
+    layer_width = network.encoder.width // network.encoder.directions
+    for name, layer in network.encoder.named_layers():
+        rows.append((f"{model.encoder} {name}", f"N, T, {layer_width}", count_parameters(layer)))
     pooling = network.pooling
     parameters = count_parameters(pooling) if isinstance(pooling, torch.nn.Module) else 0
     rows.append((f"pooling: {model.pooling}", f"N, {network.head.in_features}", parameters))

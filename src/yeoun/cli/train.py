@@ -82,6 +82,8 @@ def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
     print(f"{out}: {figures['parameters']:,} parameters, {figures['epochs']} epochs,")
     print(f"  {figures['seconds']:.0f} s of training in {figures['precision']},")
     print(f"  {figures['tokens_per_second']:,} tokens/s; kept epoch {bundle.provenance['best_epoch']}")
+    if "vector_coverage" in figures:
+        print(f"  {figures['vector_coverage']:.1%} of the vocabulary started from the given vectors")
     print(f"validation ({own['rows']:,} rows)     accuracy  macro F1")
     print(f"  this model              {own['accuracy']:.4f}    {own['macro_f1']:.4f}")
     print(f"  linear baseline         {linear['accuracy']:.4f}    {linear['macro_f1']:.4f}")

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..config import ModelConfig
+from .convolution import ConvolutionStack
 from .dropout import locked_dropout, word_dropout
 from .pooling import POOLINGS
 from .recurrent import RecurrentStack
@@ -25,16 +26,8 @@ class TextClassifier(nn.Module):
         self.config = config
         self.precision = "fp32"
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
-        self.encoder = RecurrentStack(
-            config.encoder,
-            config.embedding_size,
-            config.hidden_size,
-            config.layers,
-            config.bidirectional,
-            config.dropout,
-            config.initialization,
-        )
-        width = config.hidden_size * (2 if config.bidirectional else 1)
+        self.encoder = build_encoder(config)
+        width = self.encoder.width
         self.pooling = POOLINGS[config.pooling](width)
         pooled = width * (2 if config.pooling == "mean-max" else 1)
         self.head = nn.Linear(pooled, 1 if config.head == "sigmoid" else classes)
@@ -56,7 +49,7 @@ class TextClassifier(nn.Module):
 
     def pool(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return one vector a text, [N, D] or [N, 2D]; zeros for a text without a token."""
-        return self.pooling(outputs, lengths, self.config.bidirectional)
+        return self.pooling(outputs, lengths, self.encoder.directions == 2)
 
     def classify(self, pooled: Tensor) -> Tensor:
         """Return the logits: [N, C] with a softmax head, [N, 1] with a sigmoid head."""
@@ -67,6 +60,21 @@ class TextClassifier(nn.Module):
     def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits of `token_ids` [N, T] (int64), of which row n has `lengths[n]` real."""
         return self.classify(self.pool(self.encode(self.embed(token_ids), lengths), lengths))
+
+
+def build_encoder(config: ModelConfig) -> RecurrentStack | ConvolutionStack:
+    """Return the encoder that `config` names."""
+    if config.encoder == "convolution":
+        return ConvolutionStack(config.embedding_size, config.hidden_size, config.layers, config.dropout)
+    return RecurrentStack(
+        config.encoder,
+        config.embedding_size,
+        config.hidden_size,
+        config.layers,
+        config.bidirectional,
+        config.dropout,
+        config.initialization,
+    )
 
 
 def count_parameters(network: nn.Module) -> int:

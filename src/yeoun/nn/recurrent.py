@@ -6,6 +6,8 @@ length (see `masking`). On a CPU the LSTM kernel is fused, in fp32 and bf16; RNN
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -77,13 +79,21 @@ class RecurrentStack(nn.Module):
         initialization: str,
     ) -> None:
         super().__init__()
-        width = hidden * (2 if bidirectional else 1)
-        sizes = [inputs] + [width] * (layers - 1)
+        self.directions = 2 if bidirectional else 1
+        self.width = hidden * self.directions
+        sizes = [inputs] + [self.width] * (layers - 1)
         self.forwards = nn.ModuleList(RecurrentLayer(encoder, size, hidden, initialization) for size in sizes)
         self.backwards = nn.ModuleList(
             RecurrentLayer(encoder, size, hidden, initialization) for size in (sizes if bidirectional else [])
         )
         self.dropout = nn.Dropout(dropout)
+
+    def named_layers(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield `(name, layer)` in the order of the forward pass."""
+        for depth, ahead in enumerate(self.forwards):
+            yield f"{depth + 1} forward", ahead
+            if self.backwards:
+                yield f"{depth + 1} backward", self.backwards[depth]
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         outputs = inputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from ..evaluation.metrics import macro_f1, measure
 from ..inference import answer, softmax, torch_forward
 from ..nn.classifier import TextClassifier, count_parameters
 from ..text.indexer import TextIndexer
+from ..text.vectors import read_vectors
 from .loop import IndexedRows, Run, run_epochs
+from .objective import balanced_weights
 from .optimization import build_optimizer
 from .state import Progress, TrainingFolder, steps_between_saves, versions
 
@@ -150,7 +153,11 @@ def _start(
     torch.manual_seed(seed)
     network = TextClassifier(configuration.model, indexer.vocabulary_size, len(train.label_names))
     network.precision = precision
+    coverage = None
+    if configuration.model.vectors:
+        coverage = start_from_vectors(network, indexer, Path(configuration.model.vectors))
     network.to(device)
+    weights = balanced_weights(torch.from_numpy(train.targets), len(train.label_names)).to(device)
     return Run(
         network=network,
         optimizer=build_optimizer(network, configuration.train),
@@ -160,7 +167,18 @@ def _start(
         valid=IndexedRows(TokenStore(*indexer.index(valid.texts)), valid.targets),
         progress=Progress(),
         best={},
+        class_weights=weights if configuration.train.class_weight == "balanced" else None,
+        vector_coverage=coverage,
     )
+
+
+def start_from_vectors(network: TextClassifier, indexer: TextIndexer, path: Path) -> float:
+    """Set the embedding of each word that the file at `path` has; return the share of the vocabulary
+    it covers. Raises DataError for a file of another width."""
+    vectors, found = read_vectors(path, indexer.vocabulary(), network.config.embedding_size)
+    with torch.no_grad():
+        network.embedding.weight[torch.from_numpy(found)] = torch.from_numpy(vectors[found])
+    return float(found.mean())
 
 
 def _go_on(run: Run, folder: TrainingFolder | None, watch: Callable[[Progress], None]) -> None:
@@ -197,4 +215,5 @@ def _figures(run: Run, baseline: LinearBaseline, valid: Dataset, rows: int) -> d
             "accuracy": float((linear == valid.targets).mean()),
             "macro_f1": macro_f1(linear, valid.targets),
         },
+        **({} if run.vector_coverage is None else {"vector_coverage": run.vector_coverage}),
     }

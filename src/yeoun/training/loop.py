@@ -39,7 +39,11 @@ class IndexedRows:
 
 @dataclass
 class Run:
-    """What one training run works on."""
+    """What one training run works on.
+
+    class_weights: a weight for each class [C], None where all rows count alike. vector_coverage: the
+    share of the vocabulary that started from given word vectors, None where none were given.
+    """
 
     network: TextClassifier
     optimizer: Optimizer
@@ -49,6 +53,8 @@ class Run:
     valid: IndexedRows
     progress: Progress
     best: Weights
+    class_weights: Tensor | None
+    vector_coverage: float | None
 
 
 def run_epochs(
@@ -103,7 +109,7 @@ def train_step(run: Run, batch: Batch) -> None:
     )
     network.train()
     logits = network(token_ids, lengths)
-    loss = objective(logits, labels, config.label_smoothing)
+    loss = objective(logits, labels, config.label_smoothing, run.class_weights)
     run.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     clip_gradients([p for p in network.parameters() if p.requires_grad], config.clip)
