@@ -235,9 +235,9 @@ def test_a_source_that_cannot_be_a_path_is_refused() -> None:
         (b"text,label\nab\0c,1\n", "binary content"),
         (quoted(ROWS, ",").encode("utf-16"), "binary content"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "binary content"),
-        (b"text,label\n\xff\xfe\xfa,1\n", "neither UTF-8 nor CP949"),
-        ("text,label\nété,1\n".encode("latin-1"), "neither UTF-8 nor CP949"),
-        ("text,label\na,영".encode("cp949")[:-1], "neither UTF-8 nor CP949"),
+        (b"text,label\n\xff\xfe\xfa,1\n", "not text in UTF-8, UTF-16 or CP949"),
+        ("text,label\nété,1\n".encode("latin-1"), "not text in UTF-8, UTF-16 or CP949"),
+        ("text,label\na,영".encode("cp949")[:-1], "not text in UTF-8, UTF-16 or CP949"),
     ],
 )
 def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, reason: str, compression: str) -> None:

@@ -44,7 +44,7 @@ BROKEN_FILES: dict[str, tuple[str, bytes | None, str]] = {
     "empty": ("rows.csv", b"", "empty file"),
     "header-only": ("rows.csv", b"text,label\n", "no rows"),
     "binary": ("rows.csv", b"text,label\n\x00\x01\x02\xff,a\n", "binary content"),
-    "no-encoding": ("rows.csv", b"text,label\n\xff\xff\xff,a\n", "neither UTF-8 nor CP949"),
+    "no-encoding": ("rows.csv", b"text,label\n\xff\xff\xff,a\n", "not text in UTF-8, UTF-16 or CP949"),
     "truncated-gzip": ("rows.csv.gz", gzip.compress(ROWS.encode(), mtime=0)[:-20], "broken gzip"),
     "altered-gzip": ("rows.csv.gz", gzip.compress(ROWS.encode(), mtime=0)[:-8] + bytes(8), "broken gzip"),
     "not-gzip": ("rows.csv.gz", ROWS.encode(), "broken gzip"),

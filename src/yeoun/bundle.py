@@ -14,10 +14,11 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,8 +77,8 @@ class ModelBundle:
         specials = len(special_tokens(self.configuration.text))
         return self.indexer.vocabulary()[specials:], self.weights["embedding.weight"][specials:]
 
-    def files(self) -> dict[str, bytes]:
-        """Return the content of each file but config.json and the pictures."""
+    def files(self, pictures: Mapping[str, bytes] = MappingProxyType({})) -> dict[str, bytes]:
+        """Return the content of each file of the folder, by name; pictures go to `plots/`."""
         contents = {
             "tokenizer.json": self.indexer.to_json().encode(),
             "model.safetensors": tensor_bytes(dict(self.weights)),
@@ -93,17 +94,7 @@ class ModelBundle:
                 "intercepts": self.baseline.intercepts,
             }
             contents["baseline.safetensors"] = tensor_bytes(arrays)
-        return contents
-
-    def save(self, folder: Path, pictures: Mapping[str, bytes], staging: Path, replace: bool = False) -> None:
-        """Write the bundle to `folder`, which appears whole, by one rename of `staging`.
-
-        pictures: files for `plots/`, by name. Raises OutputError when the folder exists and is not to
-        be replaced, or cannot be written; then nothing stands at `folder` that did not before.
-        """
-        if folder.exists() and not replace:
-            raise OutputError(f"{folder}: exists already; choose another place or use --force")
-        contents = self.files() | {f"plots/{name}": content for name, content in pictures.items()}
+        contents |= {f"plots/{name}": content for name, content in pictures.items()}
         config: dict[str, Any] = {
             "format": FORMAT,
             "yeoun": __version__,
@@ -115,7 +106,17 @@ class ModelBundle:
             "sha256": {name: _sha256(content) for name, content in sorted(contents.items())},
         }
         config["sha256"]["config.json"] = _config_checksum(config)
-        contents["config.json"] = _json(config)
+        return {**contents, "config.json": _json(config)}
+
+    def save(self, folder: Path, pictures: Mapping[str, bytes], staging: Path, replace: bool = False) -> None:
+        """Write the bundle to `folder`, which appears whole, by one rename of `staging`.
+
+        pictures: files for `plots/`, by name. Raises OutputError when the folder exists and is not to
+        be replaced, or cannot be written; then nothing stands at `folder` that did not before.
+        """
+        if folder.exists() and not replace:
+            raise OutputError(f"{folder}: exists already; choose another place or use --force")
+        contents = self.files(pictures)
         try:
             shutil.rmtree(staging, ignore_errors=True)
             for name, content in contents.items():
@@ -142,13 +143,29 @@ class ModelBundle:
         Raises BundleError for a missing folder or file, a file that does not match its checksum, or a
         format newer than this release reads.
         """
-        config = _read_config(folder)
-        contents = {name: _verified(folder, name, digest) for name, digest in config["sha256"].items()}
+
+        def read(name: str) -> bytes | None:
+            return (folder / name).read_bytes() if (folder / name).is_file() else None
+
+        return cls.from_files(read, str(folder))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the files that `save` would write."""
+        return _from_pickled, (self.files(),)
+
+    @classmethod
+    def from_files(cls, read: Callable[[str], bytes | None], place: str) -> ModelBundle:
+        """Return the bundle whose files `read` gives by name, None for one that is not there.
+
+        Raises BundleError as `load` does; `place` is what it calls them.
+        """
+        config = _read_config(read("config.json"), place)
+        contents = {name: _verified(read, name, digest, place) for name, digest in config["sha256"].items()}
         try:
             configuration = Configuration.from_mapping(
                 {section: config[section] for section in ("text", "model", "train")}
             )
-            _compare_analyzers(folder, configuration.text.scheme, config["analyzer"])
+            _compare_analyzers(place, configuration.text.scheme, config["analyzer"])
             lines = contents["history.jsonl"].decode().splitlines()
             return cls(
                 configuration=configuration,
@@ -161,7 +178,7 @@ class ModelBundle:
                 provenance=config["provenance"],
             )
         except (KeyError, ValueError, ConfigError, SafetensorError) as error:
-            raise BundleError(f"{folder}: not a model of this release ({error}); train it again") from None
+            raise BundleError(f"{place}: not a model of this release ({error}); train it again") from None
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -218,16 +235,18 @@ def _figure(figures: Mapping[str, Any], name: str) -> str:
     return f"{figures[name]:.4f}" if name in figures else "not measured"
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
-    if not path.is_file():
-        raise BundleError(f"{folder}: no model there (no config.json); expected a folder that train wrote")
+def _from_pickled(contents: Mapping[str, bytes]) -> ModelBundle:
+    return ModelBundle.from_files(contents.get, "pickled model")
+
+
+def _read_config(content: bytes | None, place: str) -> dict[str, Any]:
+    if content is None:
+        raise BundleError(f"{place}: no model there (no config.json); expected a folder that train wrote")
     try:
-        content = path.read_bytes()
         config = json.loads(content)
         if config["format"] > FORMAT:
             raise BundleError(
-                f"{folder}: format {config['format']}, this release reads up to {FORMAT}; install the"
+                f"{place}: format {config['format']}, this release reads up to {FORMAT}; install the"
                 f" Yeoun that wrote it ({config.get('yeoun', 'newer')}) or later"
             )
         as_written = _json(config) == content  # nor is a byte changed that leaves the meaning
@@ -235,24 +254,23 @@ def _read_config(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError):
         intact = False
     if not intact:
-        raise BundleError(f"{path}: altered or truncated since it was written; restore the folder")
+        raise BundleError(f"{place}/config.json: altered or truncated since it was written; restore it")
     return dict(config)
 
 
-def _verified(folder: Path, name: str, digest: str) -> bytes:
-    path = folder / name
-    if not path.is_file():
-        raise BundleError(f"{folder}: {name} is missing; restore the folder")
-    content = path.read_bytes()
+def _verified(read: Callable[[str], bytes | None], name: str, digest: str, place: str) -> bytes:
+    content = read(name)
+    if content is None:
+        raise BundleError(f"{place}: {name} is missing; restore the folder")
     if _sha256(content) != digest:
-        raise BundleError(f"{path}: altered or truncated since it was written; restore the folder")
+        raise BundleError(f"{place}/{name}: altered or truncated since it was written; restore it")
     return content
 
 
-def _compare_analyzers(folder: Path, scheme: str, trained_with: str | None) -> None:
+def _compare_analyzers(place: str, scheme: str, trained_with: str | None) -> None:
     """Warn where an analyser of another version will cut the texts."""
     if trained_with is not None and (here := analyzer(scheme).version) != trained_with:
-        warnings.warn(f"{folder}: trained with {trained_with}, here is {here}", stacklevel=3)
+        warnings.warn(f"{place}: trained with {trained_with}, here is {here}", stacklevel=3)
 
 
 def _baseline(content: bytes | None, analyzer: str) -> LinearBaseline | None:
