@@ -34,4 +34,4 @@ reproduce: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build quickstart-model quickstart-model.training
+	rm -rf .venv build quickstart-model quickstart-model.saving

@@ -37,6 +37,7 @@ def digest(out: Path) -> str:
 
 def main(seed: int) -> None:
     folder = RUNS / "kill-and-resume"
+    print(f"seed of the instants: {seed}", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     source = folder / "reviews.txt"

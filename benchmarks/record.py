@@ -23,7 +23,7 @@ def result(name: str) -> dict[str, Any] | None:
 def record(name: str, values: dict[str, Any]) -> None:
     """Write a run's result with the commit and the machine it was measured on."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    content = {"name": name, "commit": _commit(), "machine": _machine(), **values}
+    content = {"name": name, "commit": COMMIT, "machine": _machine(), **values}
     partial = RESULTS / f"{name}.json.partial"
     partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(RESULTS / f"{name}.json")
@@ -39,7 +39,13 @@ def yeoun(*arguments: object) -> dict[str, Any]:
 
 def _commit() -> str:
     command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
+    here = {"capture_output": True, "text": True, "cwd": Path(__file__).parent}
+    commit = subprocess.run(command, **here).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "../src"], **here).stdout.strip()
+    return commit + ("-dirty" if changed else "")
+
+
+COMMIT = _commit()  # as the run begins
 
 
 def _machine() -> dict[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from yeoun.config import PAD_ID
 from yeoun.data.batches import answering_order, collate, training_order
 from yeoun.data.tokens import TokenStore
-from yeoun.text.schemes import PAD_ID
 
 # A busy machine is no failure.
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

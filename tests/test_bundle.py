@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -234,6 +235,14 @@ def full_disk(descriptor: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+OLDER = b'{"format": 1, "yeoun": "0.0.1", "sha256": {}}'
+
+
+def older_model(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "config.json").write_bytes(OLDER)
+
+
 def test_a_folder_that_exists_is_not_replaced_unasked(tmp_path: Path, tiny_bundle: ModelBundle) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "notes.txt").write_text("mine")
@@ -242,11 +251,36 @@ def test_a_folder_that_exists_is_not_replaced_unasked(tmp_path: Path, tiny_bundl
     assert contents(tmp_path) == {"m/notes.txt": b"mine"}
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "config.json"])
+def test_a_folder_that_is_no_model_is_never_replaced(
+    tmp_path: Path, tiny_bundle: ModelBundle, name: str
+) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / name).write_text("{}")
+    with pytest.raises(OutputError, match="is no model"):
+        save_model(tiny_bundle, tmp_path / "thesis", tmp_path / "saving", replace=True)
+    assert contents(tmp_path) == {f"thesis/{name}": b"{}"}
+
+
+def test_a_model_left_aside_by_a_kill_between_two_renames_comes_back(
+    tmp_path: Path, tiny_bundle: ModelBundle
+) -> None:
+    older_model(tmp_path / "saving.replaced")
+    with pytest.raises(OutputError, match="exists already"):
+        save_model(tiny_bundle, tmp_path / "m", tmp_path / "saving")
+    assert contents(tmp_path) == {"m/config.json": OLDER}
+
+
+def test_a_bundle_pickles_as_its_files(tiny_bundle: ModelBundle) -> None:
+    again = pickle.loads(pickle.dumps(tiny_bundle))
+    assert again.files() == tiny_bundle.files()
+    assert predict_proba(again, TEXTS).tobytes() == predict_proba(tiny_bundle, TEXTS).tobytes()
+
+
 def test_a_folder_is_replaced_when_asked_and_nothing_is_left_beside_it(
     tmp_path: Path, folder: Path, tiny_bundle: ModelBundle
 ) -> None:
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m" / "notes.txt").write_text("old")
+    older_model(tmp_path / "m")
     (tmp_path / "saving").mkdir()
     (tmp_path / "saving" / "half.txt").write_text("left by a killed run")
     save_model(tiny_bundle, tmp_path / "m", tmp_path / "saving", replace=True)
@@ -279,20 +313,18 @@ def test_a_full_disk_leaves_what_was_there_and_nothing_else(
     tmp_path: Path, tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch, exists: bool
 ) -> None:
     if exists:
-        (tmp_path / "m").mkdir()
-        (tmp_path / "m" / "notes.txt").write_text("mine")
+        older_model(tmp_path / "m")
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(OutputError, match=r"m: cannot be written \(No space left on device\)"):
         save_model(tiny_bundle, tmp_path / "m", tmp_path / "saving", replace=exists)
-    assert contents(tmp_path) == ({"m/notes.txt": b"mine"} if exists else {})
+    assert contents(tmp_path) == ({"m/config.json": OLDER} if exists else {})
     assert [path.name for path in tmp_path.iterdir()] == ["m"] * exists
 
 
 def test_a_replacement_that_fails_at_the_last_rename_puts_the_old_folder_back(
     tmp_path: Path, tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m" / "notes.txt").write_text("mine")
+    older_model(tmp_path / "m")
     rename = Path.rename
 
     def failing(path: Path, target: Path) -> Path:
@@ -303,7 +335,7 @@ def test_a_replacement_that_fails_at_the_last_rename_puts_the_old_folder_back(
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(OutputError, match="m: cannot be written"):
         save_model(tiny_bundle, tmp_path / "m", tmp_path / "saving", replace=True)
-    assert contents(tmp_path) == {"m/notes.txt": b"mine"}
+    assert contents(tmp_path) == {"m/config.json": OLDER}
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -281,17 +281,22 @@ def test_resume_starts_afresh_where_nothing_was_interrupted(
 
 
 def test_resume_where_the_model_is_whole_removes_leftovers_and_exits_0(
-    tmp_path: Path, trained: Trained, plain_model: Path, run_cli: Run
+    tmp_path: Path, trained: Trained, run_cli: Run
 ) -> None:
     out, leftover = tmp_path / "m", tmp_path / "m.training"
-    out.symlink_to(plain_model)
+    command = ("train", trained.rows, "--out", out, *FLAGS, "--json")
+    assert run_cli(*command)[0] == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     leftover.mkdir()
     (leftover / "run.json").write_text("{}")
-    status, printed, _ = run_cli("train", trained.rows, "--out", out, *FLAGS, "--resume", "--json")
+    status, printed, _ = run_cli(*command, "--resume")
     assert status == 0
     assert json.loads(printed).keys() == trained.answer.keys()
     assert not leftover.exists()
-    assert files_of(plain_model) == BUNDLE_FILES
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+    status, _, err = run_cli(*command, "--resume", "--seed", 5)
+    assert status == 1
+    assert "trained with another seed" in err
 
 
 def test_an_interrupted_replacement_is_not_sent_to_a_resume_that_would_throw_it_away(

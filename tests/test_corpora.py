@@ -514,3 +514,21 @@ def test_every_download_comes_over_tls_and_lands_inside_the_folder(name: str) ->
         assert not Path(download.path).is_absolute()
         assert ".." not in Path(download.path).parts
         assert download.sha256 is None or len(bytes.fromhex(download.sha256)) == 32
+
+
+def test_posts_are_stripped_as_scikit_learn_strips_them() -> None:
+    from sklearn.datasets import _twenty_newsgroups as theirs
+
+    from yeoun.data.corpora import strip_post
+
+    posts = [
+        "From: a@b\nSubject: x\n\nIn article <1> c writes:\n> quoted\nmy own words\n\n--\nA. Name\n",
+        "From: a@b\n\n\nno footer here\n| quoted\nlast line",
+        "no header at all",
+        "H: 1\n\n----\nonly a rule above",
+        "H: 1\n\nfirst\n \nsecond said:\nthird\n\n-----\nsig\n-----\n",
+        "",
+    ]
+    for post in posts:
+        body = theirs.strip_newsgroup_footer(theirs.strip_newsgroup_header(post))
+        assert strip_post(post) == theirs.strip_newsgroup_quoting(body)

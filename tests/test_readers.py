@@ -6,6 +6,7 @@ import csv
 import gc
 import gzip
 import io
+import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from yeoun.data.sources import read_builtin, read_source
 from yeoun.data.tables import pick_columns, read_dataset
 from yeoun.errors import DataError, YeounError
 
+TEXT_READERS = [suffix for suffix in READERS if suffix != ".parquet"]
 ROWS = [
     ("정말 재밌는 영화", "positive"),
     ("two lines\nof text, with a comma", "negative"),
@@ -27,7 +29,7 @@ ROWS = [
     ("", "negative"),
     ("  kept as typed  ", "positive"),
 ]
-ENCODINGS = {"utf-8": "utf-8", "with a byte-order mark": "utf-8-sig", "cp949": "cp949"}
+ENCODINGS = {"utf-8": "utf-8", "with a byte-order mark": "utf-8-sig", "cp949": "cp949", "utf-16": "utf-16"}
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress}
 
 
@@ -200,7 +202,7 @@ def test_a_missing_column_is_refused_with_the_columns_there_are(
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", TEXT_READERS)
 def test_an_empty_file_is_refused(tmp_path: Path, suffix: str, compression: str) -> None:
     path = written(tmp_path / f"x{suffix}{compression}", COMPRESSIONS[compression](b""))
     assert "empty file" in refusal(path)
@@ -218,7 +220,7 @@ def test_a_missing_file_a_folder_and_an_unknown_suffix_are_refused(tmp_path: Pat
     for name in ("x.xlsx", "x", "x.gz", "x.csv.bz2", "x.docx.gz"):
         message = refusal(written(tmp_path / name, "text,label\na,b\n"))
         assert "unknown kind of file" in message
-        for suffix in READERS:
+        for suffix in TEXT_READERS:
             assert suffix in message
 
 
@@ -233,7 +235,6 @@ def test_a_source_that_cannot_be_a_path_is_refused() -> None:
     ("content", "reason"),
     [
         (b"text,label\nab\0c,1\n", "binary content"),
-        (quoted(ROWS, ",").encode("utf-16"), "binary content"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "binary content"),
         (b"text,label\n\xff\xfe\xfa,1\n", "not text in UTF-8, UTF-16 or CP949"),
         ("text,label\nété,1\n".encode("latin-1"), "not text in UTF-8, UTF-16 or CP949"),
@@ -351,3 +352,39 @@ def test_the_builtin_reviews_are_balanced_enough_and_of_two_labels() -> None:
     assert len(counts) == 2
     assert min(counts) > 0.4 * len(dataset)
     assert all(text.strip() for text in dataset.texts)
+
+
+def test_jsonl_and_parquet_give_the_same_rows(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = [{"text": text, "label": i % 2 == 0} for i, (text, _) in enumerate(ROWS)]
+    lines = written(tmp_path / "x.jsonl", "\n".join(json.dumps(row) for row in rows) + "\n\n")
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "x.parquet")
+    first, second = (read_dataset(path).dataset for path in (lines, tmp_path / "x.parquet"))
+    assert pairs(first) == pairs(second) == [(row["text"], str(row["label"]).lower()) for row in rows]
+
+
+def test_a_folder_per_class_is_read_in_the_order_of_names(tmp_path: Path) -> None:
+    for name, text in (("neg/2.txt", "나쁘다"), ("neg/10.txt", "bad"), ("pos/1.txt", ""), ("pos/3", "good")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="cp949" if text == "나쁘다" else "utf-8")
+    expected = [("bad", "neg"), ("나쁘다", "neg"), ("", "pos"), ("good", "pos")]
+    assert pairs(read_dataset(tmp_path).dataset) == expected
+
+
+def test_a_folder_without_classes_and_lines_without_json_are_refused(tmp_path: Path) -> None:
+    assert "folder per class" in refusal(tmp_path)
+    assert "not JSON" in refusal(written(tmp_path / "x.jsonl", '{"text": "a", "label": 1}\n{"text": \n'))
+    assert "expected a JSON object" in refusal(written(tmp_path / "y.jsonl", "3\n4\n"))
+    assert "not parquet" in refusal(written(tmp_path / "z.parquet", b"PAR1 and no more"))
+    lists = '{"text": "a", "label": ["x", "y"]}\n{"text": "b", "label": ["x"]}\n'
+    assert "the label is a list" in refusal(written(tmp_path / "l.jsonl", lists))
+
+
+def test_blank_lines_are_no_rows_of_a_table(tmp_path: Path) -> None:
+    for name, content in (
+        ("x.csv", "\n\ntext,label\na,1\n\nb,2\n"),
+        ("y.txt", "text\tlabel\na\t1\n\nb\t2\n\n"),
+    ):
+        assert pairs(read_dataset(written(tmp_path / name, content)).dataset) == [("a", "1"), ("b", "2")]

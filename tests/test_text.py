@@ -18,12 +18,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from yeoun.config import TextConfig
+from yeoun.config import PAD_ID, START_ID, UNKNOWN_ID, TextConfig
 from yeoun.errors import ConfigError, DataError
 from yeoun.text.indexer import TextIndexer, Token
 from yeoun.text.morphemes import ANALYZERS
 from yeoun.text.normalization import Alignment, align, hangul_share, normalize
-from yeoun.text.schemes import PAD_ID, SCHEMES, START_ID, UNKNOWN_ID
+from yeoun.text.schemes import SCHEMES
 
 # A busy machine is no failure.
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -419,7 +419,7 @@ def test_the_order_of_the_texts_does_not_matter(scheme: str) -> None:
 
 FIT_ELSEWHERE = """
 import hashlib, sys
-from yeoun.config import TextConfig
+from yeoun.config import PAD_ID, START_ID, UNKNOWN_ID, TextConfig
 from yeoun.text.indexer import TextIndexer
 texts = sys.stdin.buffer.read().decode().split("\\n")
 for scheme in sys.argv[1:]:

@@ -114,14 +114,15 @@ class ModelBundle:
         pictures: files for `plots/`, by name. Raises OutputError when the folder exists and is not to
         be replaced, or cannot be written; then nothing stands at `folder` that did not before.
         """
-        if folder.exists() and not replace:
-            raise OutputError(f"{folder}: exists already; choose another place or use --force")
+        replaced = staging.with_name(staging.name + ".replaced")
+        if not folder.exists() and is_model(replaced):  # killed between the two renames
+            replaced.rename(folder)
+        require_room(folder, replace)
         contents = self.files(pictures)
         try:
             shutil.rmtree(staging, ignore_errors=True)
             for name, content in contents.items():
                 write_durably(staging / name, content)
-            replaced = staging.with_name(staging.name + ".replaced")
             if folder.exists():
                 shutil.rmtree(replaced, ignore_errors=True)
                 folder.rename(replaced)
@@ -181,6 +182,24 @@ class ModelBundle:
             raise BundleError(f"{place}: not a model of this release ({error}); train it again") from None
 
 
+def is_model(folder: Path) -> bool:
+    """Return whether a model lies in `folder`, intact or not."""
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and {"yeoun", "format", "sha256"} <= config.keys()
+
+
+def require_room(folder: Path, replace: bool) -> None:
+    """Raise OutputError when something stands at `folder` that may not be replaced: only a model may,
+    and only when that is asked for."""
+    if folder.exists() and not replace:
+        raise OutputError(f"{folder}: exists already; choose another place or use --force (force=True)")
+    if folder.exists() and not is_model(folder):
+        raise OutputError(f"{folder}: exists and is no model, so it is not replaced; choose another place")
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Write a file and have it on the disk before returning, by one rename; or leave nothing new."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -191,14 +210,25 @@ def write_durably(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def model_card(bundle: ModelBundle) -> str:
     """Return the model card (Markdown): what the model is, how good, from what, how to use it."""
     model, figures, origin = bundle.configuration.model, bundle.metrics, bundle.provenance
+    is_two_way = model.bidirectional and model.encoder != "convolution"
     validation = figures.get("validation", {})
     baseline = figures.get("linear_baseline") or {}
     return "\n".join(
@@ -214,7 +244,7 @@ def model_card(bundle: ModelBundle) -> str:
             f"| this model | {_figure(validation, 'accuracy')} | {_figure(validation, 'macro_f1')} |",
             f"| linear baseline | {_figure(baseline, 'accuracy')} | {_figure(baseline, 'macro_f1')} |",
             "",
-            f"Network: {'bidirectional ' if model.bidirectional else ''}{model.encoder} of"
+            f"Network: {'bidirectional ' if is_two_way else ''}{model.encoder} of"
             f" {model.hidden_size} units, {model.layers} layer(s), pooling {model.pooling};"
             f" {figures.get('parameters', '?')} parameters; text cut by {bundle.configuration.text.scheme}.",
             "",

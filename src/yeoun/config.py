@@ -19,6 +19,7 @@ SCHEMES = ("whitespace", "words", "characters", "jamo", "bpe", "unigram", "kiwi"
 ENCODERS = ("rnn", "lstm", "gru", "convolution")
 POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attention")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
+PAD_ID, UNKNOWN_ID, START_ID = 0, 1, 2  # the first entries of every vocabulary
 WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
 
 
@@ -39,7 +40,7 @@ def _within(key: str, value: float, low: float, high: float) -> None:
 def _check_types(part: Any, section: str) -> None:
     for key in fields(part):
         value = getattr(part, key.name)
-        if isinstance(value, str) and "str" not in str(key.type):  # strings are read in with_values only
+        if isinstance(value, str) and "str" not in str(key.type):
             _refuse(f"{section}.{key.name}", value, f"{key.type}, not text")
         object.__setattr__(part, key.name, _read(f"{section}.{key.name}", value, str(key.type)))
 
@@ -93,7 +94,11 @@ class TextConfig:
         else:
             _within("text.pad_to", self.pad_to, 1, 1_000_000)
             if self.maximum_length == 0 or self.maximum_length > self.pad_to:
-                _refuse("text.pad_to", self.pad_to, "at least text.maximum_length, itself not 0")
+                _refuse(
+                    "text.pad_to",
+                    self.pad_to,
+                    f"at least text.maximum_length, which is {self.maximum_length} and must not be 0",
+                )
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class ModelConfig:
         all steps of a text. word_dropout: share of tokens replaced by the unknown token in training.
     head: `softmax` over the labels, or one `sigmoid` (two labels only).
     initialization: `torch`'s or `keras`'s starting weights; the latter also means one bias per gate
-        and a forget bias of 1.
+        (two in a GRU, as there) and a forget bias of 1.
     """
 
     encoder: str = "lstm"

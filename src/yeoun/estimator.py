@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state
 
-from .bundle import ModelBundle
+from .bundle import ModelBundle, require_room
 from .data.rows import Dataset, statistics
-from .errors import DataError, OutputError
+from .errors import DataError
 from .explain import Explanation, explain
 from .inference import predict, predict_proba, require_strings
 from .plots import history_picture
 from .presets import resolve
 from .recipes import read_recipe
+from .text.normalization import normalize
 
 
 def save_model(bundle: ModelBundle, folder: Path, staging: Path, replace: bool = False) -> None:
@@ -63,7 +65,7 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     preset: "fast", "balanced" or "accurate". recipe: a published system by name, instead of the
     preset. values: `{"section.key": value}` changed in either. precision, device: as on the command
-    line. random_state: the seed.
+    line. random_state: the seed; None draws one.
 
     After `fit`: `classes_` (sorted), `bundle_` (the trained model).
     """
@@ -76,7 +78,7 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         values: Mapping[str, Any] | None = None,
         precision: str = "auto",
         device: str = "auto",
-        random_state: int = 0,
+        random_state: int | None = 0,
     ) -> None:
         self.preset = preset
         self.recipe = recipe
@@ -91,16 +93,19 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
         texts = _strings(X)
         require_strings(texts)
-        classes, labels = np.unique(np.asarray(y), return_inverse=True)
+        targets = np.asarray(y)
+        if targets.ndim != 1:
+            raise DataError(f"got labels of shape {targets.shape}; expected one label a text, [rows]")
+        classes, labels = np.unique(targets, return_inverse=True)
         if len(texts) != len(labels):
             raise DataError(f"got {len(texts)} texts and {len(labels)} labels: expected one a text")
-        dataset = Dataset(texts, labels.astype(np.int64), tuple(str(c) for c in classes.tolist()))
+        dataset = Dataset(texts, labels.astype(np.int64), tuple(normalize(str(c)) for c in classes.tolist()))
         base = read_recipe(self.recipe).configuration if self.recipe else None
         asked = (base or resolve(self.preset, statistics(dataset))).with_values(self.values or {})
         bundle = fit(
             dataset,
             asked.for_classes(len(classes)),
-            seed=self.random_state,
+            seed=check_random_state(None).randint(2**31) if self.random_state is None else self.random_state,
             precision=self.precision,
             device=self.device,
             provenance={"name": self.recipe or self.preset},
@@ -128,8 +133,7 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         """Write the model to `folder`. Raises OutputError when it exists and not `force`."""
         self._require_fit()
         out = Path(folder).absolute()
-        if out.exists() and not force:
-            raise OutputError(f"{folder}: exists already; choose another place or use --force")
+        require_room(out, force)
         save_model(self.bundle_, out, out.with_name(out.name + ".saving"), force)
 
     def _require_fit(self) -> None:

@@ -65,7 +65,8 @@ def require_strings(texts: Sequence[str]) -> None:
 def answer(store: TokenStore, config: TextConfig, forward: Forward) -> Floats:
     """Return the class logits [rows, classes] of each row of `store`, float32, in its order."""
     logits: Floats | None = None
-    for rows in answering_order(store.lengths):
+    read = store.lengths if isinstance(config.pad_to, str) else np.full_like(store.lengths, config.pad_to)
+    for rows in answering_order(read):
         part = class_logits(forward(collate(store, rows, None, config.pad_to, config.pad_side)))
         if logits is None:
             logits = np.empty((len(store), part.shape[1]), np.float32)

@@ -5,7 +5,8 @@ The rules, and why:
 - Text: Korean is cut into byte-pair subwords, since its words take too many forms for a vocabulary;
   other text into words and punctuation marks. Few short texts are cut into characters, since most words
   of a new text would be unknown.
-- Vocabulary: as large as the rows can teach, an entry for every four rows or so, 2,000 to 30,000.
+- Vocabulary: as large as the rows can teach, an entry for every four rows or so, 2,000 to 30,000 (of
+  subwords at most 16,000).
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import signal
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             signal.raise_signal(signal.SIGPIPE)
-        return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+        advice = "; free some space" if error.errno == errno.ENOSPC else ""
+        return _fail(f"{error.filename or 'output'}: {error.strerror or error}{advice}")
     except KeyboardInterrupt:
         resumable = options.verb == "train" and not os.path.exists(options.out)
         print("\nyeoun: interrupted" + ("; go on with --resume" if resumable else ""), file=sys.stderr)
@@ -99,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     explain.add_argument("text", metavar="TEXT")
     explain.add_argument("--method", default="attention", metavar="NAME", help="attention")
     explain.add_argument("--picture", metavar="FILE.png", help="draw the tokens shaded by score")
+    explain.add_argument("--force", action="store_true", help="replace the picture")
     _json(explain)
 
     summary = verbs.add_parser("summary", help="layers and parameters of a network")

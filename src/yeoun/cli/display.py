@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..data.tables import Table
     from ..training.state import Progress
 
 
@@ -20,6 +21,16 @@ def note(message: str) -> None:
 def emit(value: dict[str, Any]) -> None:
     """Write one JSON object as a line of standard output."""
     print(json.dumps(value, ensure_ascii=False))
+
+
+def describe(table: Table, guessed: bool) -> None:
+    """Say what was read, which columns were guessed, and how many rows were left out."""
+    if table.text_column and guessed:
+        note(f"text column {table.text_column!r}, label column {table.label_column!r}")
+    names = table.dataset.label_names
+    note(f"{len(table.dataset):,} rows, labels {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}")
+    if table.bad_rows:
+        note(f"{table.bad_rows} rows could not be read and are left out")
 
 
 class TrainingDisplay:

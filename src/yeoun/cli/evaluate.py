@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..data.sources import read_source
 from ..errors import DataError
-from .display import emit
+from .display import describe, emit
 
 
 def run(options: argparse.Namespace) -> None:
@@ -19,7 +19,9 @@ def run(options: argparse.Namespace) -> None:
 
     bundle = ModelBundle.load(Path(options.bundle))
     names = bundle.label_names
-    rows = read_source(options.source, options.text, options.label, options.data_dir, names).dataset
+    table = read_source(options.source, options.text, options.label, options.data_dir, names)
+    describe(table, guessed=not (options.text and options.label))
+    rows = table.dataset
     if not len(rows):
         raise DataError(f"{options.source}: no rows; expected at least one")
     started = time.perf_counter()

@@ -16,8 +16,8 @@ def run(options: argparse.Namespace) -> None:
     from ..plots import KOREAN_FONTS, explanation_picture, korean_font
 
     picture = Path(options.picture) if options.picture else None
-    if picture and picture.exists():
-        raise OutputError(f"{picture}: exists already; choose another place")
+    if picture and picture.exists() and not options.force:
+        raise OutputError(f"{picture}: exists already; choose another place or use --force")
     explanation = explain(ModelBundle.load(Path(options.bundle)), options.text, options.method)
     if picture:
         write_durably(picture, explanation_picture(explanation))

@@ -6,8 +6,9 @@ import argparse
 import csv
 import gzip
 import io
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,10 @@ def run(options: argparse.Namespace) -> None:
     if bool(options.texts) == bool(options.input):
         raise UsageError("expected either texts or --input FILE (- for standard input)")
     output = options.output
+    if output and options.json:
+        raise UsageError("expected one of --json and --output (a .jsonl name writes JSON lines)")
+    if output:
+        _kind(output)
     if output and output != "-" and Path(output).exists() and not options.force:
         raise OutputError(f"{output}: exists already; choose another place or use --force")
     rows, column = _rows(options)
@@ -38,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     if len(readable) < len(rows):
         note(f"{len(rows) - len(readable)} of {len(rows)} rows could not be read")
     if output:
-        _write_table(output, readable, answers)
+        _write_table(output, rows, answers)
     else:
         _print(rows, column, answers, options.json)
 
@@ -84,26 +89,60 @@ def _print(rows: Sequence[Row], column: str, answers: Sequence[Prediction], as_j
 def _write_table(output: str, rows: Sequence[Row], answers: Sequence[Prediction]) -> None:
     """Write the rows' columns with label and probability behind them; a file by one rename.
 
-    The input's own columns of these names become `input_label` and `input_probability`.
+    The input's own columns of these names become `input_label` and `input_probability`. A row that
+    could not be read keeps its place, without cells.
     """
     from ..bundle import write_durably
 
-    columns = list(rows[0].cells) if rows else []
+    columns = list(dict.fromkeys(column for row in rows for column in row.cells))
     named = [f"input_{c}" if c in ("label", "probability") else c for c in columns]
-    text = io.StringIO()
-    kind = Path(output.removesuffix(".gz")).suffix
     table = [[*named, "label", "probability"]]
-    for row, answer in zip(rows, answers, strict=True):
-        table.append([*(row.cells[c] for c in columns), answer.label, f"{answer.probability:.6f}"])
-    if kind == ".txt":  # without quoting, as it is read
-        text.writelines(
-            "\t".join(" ".join(c.splitlines()).replace("\t", " ") for c in line) + "\n" for line in table
-        )
-    else:
-        csv.writer(text, delimiter="\t" if kind == ".tsv" else ",", lineterminator="\n").writerows(table)
+    remaining = iter(answers)
+    for row in rows:
+        answer = next(remaining) if row.error is None else None
+        given = [row.cells.get(c, "") for c in columns]
+        table.append([*given, answer.label, f"{answer.probability:.6f}"] if answer else [*given, "", ""])
+    content = WRITERS[_kind(output)](table)
     if output == "-":
-        sys.stdout.write(text.getvalue())
+        sys.stdout.write(content)
         return
-    content = text.getvalue().encode("utf-8", "replace")
-    write_durably(Path(output), gzip.compress(content, mtime=0) if output.endswith(".gz") else content)
+    encoded = content.encode("utf-8", "replace")
+    write_durably(Path(output), gzip.compress(encoded, mtime=0) if output.endswith(".gz") else encoded)
     note(f"{len(rows)} rows written to {output}")
+
+
+def _quoted(table: list[list[str]], delimiter: str) -> str:
+    text = io.StringIO(newline="")
+    has_return = any("\r" in cell for line in table for cell in line)  # which csv would leave unquoted
+    if has_return:
+        csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(table)
+    else:
+        csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(table)
+    return text.getvalue()
+
+
+def _unquoted(table: list[list[str]]) -> str:
+    lines = ("\t".join(" ".join(cell.splitlines()).replace("\t", " ") for cell in line) for line in table)
+    return "".join(line + "\n" for line in lines)
+
+
+def _json_lines(table: list[list[str]]) -> str:
+    header, *lines = table
+    objects = (dict(zip(header, line, strict=True)) for line in lines)
+    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects)
+
+
+WRITERS: dict[str, Callable[[list[list[str]]], str]] = {
+    ".csv": lambda table: _quoted(table, ","),
+    ".tsv": lambda table: _quoted(table, "\t"),
+    ".txt": _unquoted,
+    ".jsonl": _json_lines,
+}
+
+
+def _kind(output: str) -> str:
+    """Return the suffix of a writer. Raises UsageError for another one."""
+    kind = ".csv" if output == "-" else Path(output.removesuffix(".gz")).suffix.lower()
+    if kind not in WRITERS:
+        raise UsageError(f"--output {output}: expected a name ending in {' '.join(WRITERS)}, or -")
+    return kind

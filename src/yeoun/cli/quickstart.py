@@ -8,7 +8,6 @@ from pathlib import Path
 from ..data.rows import statistics
 from ..data.sources import read_builtin
 from ..data.splits import stratified_split
-from ..errors import OutputError
 from ..presets import resolve
 from .display import TrainingDisplay, note
 from .train import require_place
@@ -29,9 +28,7 @@ def run(options: argparse.Namespace) -> None:
     from ..training.fit import fit
 
     out = Path(options.out)
-    if out.exists() and not options.force:
-        raise OutputError(f"{out}: exists already; choose another place with --out or use --force")
-    require_place(out)
+    require_place(out, options.force)
     reviews = read_builtin()
     kept, held_out = stratified_split(reviews, 0.25, seed=1)
     train, test = reviews.take(kept), reviews.take(held_out)
@@ -43,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
         provenance={"source": "the built-in reviews", "name": "balanced"},
         watch=TrainingDisplay(configuration.train.epochs),
     )
-    save_model(bundle, out, out.with_name(out.name + ".saving"), replace=options.force)
+    save_model(bundle, out, out.absolute().with_name(out.absolute().name + ".saving"), replace=options.force)
     metrics = measure(predict_proba(bundle, test.texts), test.targets)
     assert bundle.baseline is not None
     right = int((bundle.baseline.predict(test.texts) == test.targets).sum())

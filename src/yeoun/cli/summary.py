@@ -57,4 +57,6 @@ def _network(options: argparse.Namespace) -> tuple[Configuration, int, int]:
         raise UsageError("expected a BUNDLE, --recipe NAME or --set section.key=value")
     configuration = read_recipe(options.recipe).configuration if options.recipe else Configuration()
     chosen = configuration.with_values(assignments(options.values))
+    if not chosen.text.vocabulary_size:
+        raise UsageError("text.vocabulary_size = 0: expected a size, since no vocabulary is fitted here")
     return configuration, chosen.text.vocabulary_size, 2

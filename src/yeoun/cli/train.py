@@ -6,50 +6,46 @@ import argparse
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ..bundle import ModelBundle, require_room
 from ..config import Configuration
 from ..data.rows import Dataset, require_classes, statistics
 from ..data.sources import read_source
-from ..data.tables import Table
-from ..errors import ConfigError, OutputError
+from ..errors import ConfigError, OutputError, ResumeError
 from ..presets import RowStatistics, resolve
 from ..recipes import read_recipe
-from .display import TrainingDisplay, emit, note
-
-if TYPE_CHECKING:
-    from ..bundle import ModelBundle
+from .display import TrainingDisplay, describe, emit, note
 
 
 def run(options: argparse.Namespace) -> None:
     """Train a model on SOURCE and write it to OUT, which appears whole or not at all."""
-    from ..bundle import ModelBundle
     from ..estimator import save_model
     from ..training.fit import fit
     from ..training.state import TrainingFolder
 
     out = Path(options.out)
-    if out.exists() and not (options.force or options.resume):
-        raise OutputError(f"{out}: exists already; choose another place or use --force")
+    require_place(out, options.force or options.resume)
     folder = TrainingFolder.of(out)
-    if out.exists() and options.resume:
-        bundle = ModelBundle.load(out)
-        folder.remove()
-        note(f"{out} is whole already")
-        report(out, bundle, options.json)
-        return
-    require_place(out)
     check_configuration(options)
     table = read_source(options.source, options.text, options.label, options.data_dir)
-    describe(table, options)
+    describe(table, guessed=not (options.text and options.label))
     train = table.dataset
     require_classes(train)
     valid = None
     if options.valid is not None:
-        valid = read_source(
+        held_out = read_source(
             options.valid, options.text, options.label, options.data_dir, train.label_names
-        ).dataset
+        )
+        describe(held_out, guessed=False)
+        valid = held_out.dataset
     configuration = configure(options, train)
+    if out.exists() and options.resume:
+        bundle = ModelBundle.load(out)
+        require_same_run(bundle, out, train, configuration, options.seed)
+        folder.remove()
+        note(f"{out} is whole already")
+        report(out, bundle, options.json)
+        return
     bundle = fit(
         train,
         configuration,
@@ -58,9 +54,9 @@ def run(options: argparse.Namespace) -> None:
         precision=options.precision,
         device=options.device,
         provenance={
-            "source": os.fsencode(options.source).decode(errors="replace"),
-            "valid": options.valid,
-            "name": _name(options),
+            "source": _readable(options.source),
+            "valid": None if options.valid is None else _readable(options.valid),
+            "name": _readable(_name(options)),
         },
         folder=folder,
         resume=options.resume,
@@ -91,18 +87,29 @@ def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
         print("  the linear baseline is better on these rows")
 
 
-def require_place(out: Path) -> None:
+def require_place(out: Path, may_exist: bool) -> None:
     """Raise OutputError when `out` cannot come to stand where it is asked for."""
-    if out.exists() and not (out / "config.json").is_file():
-        raise OutputError(f"{out}: exists and is no model, which --force would not replace; choose another")
+    require_room(out, may_exist)
     above = next(parent for parent in out.absolute().parents if parent.exists())
     if not above.is_dir():
         raise OutputError(f"{out}: {above} is not a folder; choose another place")
 
 
+def require_same_run(
+    bundle: ModelBundle, out: Path, train: Dataset, configuration: Configuration, seed: int
+) -> None:
+    """Raise ResumeError when the whole model at `out` is not what this command would train."""
+    asked = {"data": train.fingerprint(), "configuration": configuration.to_mapping(), "seed": seed}
+    other = [name for name, value in asked.items() if bundle.provenance.get(name) != value]
+    if other:
+        raise ResumeError(
+            f"{out}: whole already, trained with another {other[0]}; choose another place or use --force"
+        )
+
+
 def check_configuration(options: argparse.Namespace) -> None:
     """Refuse a wrong preset, recipe, file or value before any row is read."""
-    _base(options, RowStatistics(1000, 2, 10.0, 20.0, 0.0)).with_values(assignments(options.values))
+    _base(options, RowStatistics(1000, 2, 1.0, 1.0, 0.0)).with_values(assignments(options.values))
 
 
 def configure(options: argparse.Namespace, train: Dataset) -> Configuration:
@@ -114,16 +121,6 @@ def configure(options: argparse.Namespace, train: Dataset) -> Configuration:
     if configuration.text.pad_to == "batch":
         note("pad_to = batch: an answer depends on the texts beside it, by this configuration's design")
     return configuration
-
-
-def describe(table: Table, options: argparse.Namespace) -> None:
-    """Say what was read, and which columns were guessed."""
-    if table.text_column and not (options.text and options.label):
-        note(f"text column {table.text_column!r}, label column {table.label_column!r}")
-    dataset = table.dataset
-    note(f"{len(dataset):,} rows, labels {', '.join(dataset.label_names[:20])}")
-    if table.bad_rows:
-        note(f"{table.bad_rows} rows could not be read and are left out")
 
 
 def _base(options: argparse.Namespace, statistics: RowStatistics) -> Configuration:
@@ -153,6 +150,11 @@ def assignments(pairs: list[str]) -> dict[str, str]:
         if not equals:
             raise ConfigError(f"--set {pair}: expected section.key=value")
     return {key: value for key, _, value in split}
+
+
+def _readable(name: str) -> str:
+    """Return a name from the command line as text that any file can hold."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _name(options: argparse.Namespace) -> str:

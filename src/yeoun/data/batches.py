@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..text.schemes import PAD_ID
+from ..config import PAD_ID
 from .tokens import TokenStore
 
 Rows = npt.NDArray[np.int64]

@@ -55,7 +55,7 @@ def _quoted(path: Path, delimiter: str) -> Iterator[Row]:
         try:
             for cells in reader:
                 if header is None:
-                    header = _checked_header(path, cells)
+                    header = _checked_header(path, cells) if cells else None
                 elif cells or len(header) == 1:  # elsewhere a blank line is no row
                     number += 1
                     yield _row(number, line, header, cells or [""])
@@ -77,8 +77,11 @@ def _read_txt(path: Path) -> Iterator[Row]:
                 yield Row(number, number, {"text": text.rstrip("\r\n")})
             return
         header = _checked_header(path, first.rstrip("\r\n").split("\t"))
-        for number, text in enumerate(file, 1):
-            yield _row(number, number + 1, header, text.rstrip("\r\n").split("\t"))
+        number = 0
+        for line, text in enumerate(file, 2):
+            if text.strip("\r\n") or len(header) == 1:  # elsewhere a blank line is no row
+                number += 1
+                yield _row(number, line, header, text.rstrip("\r\n").split("\t"))
 
 
 def _read_jsonl(path: Path) -> Iterator[Row]:
@@ -148,9 +151,11 @@ def read_rows(path: Path) -> Iterator[Row]:
         return _read_folder(path)
     suffixes = [s.lower() for s in path.suffixes]
     suffix = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else "".join(suffixes[-1:])
-    if suffix not in READERS:
+    if suffix not in READERS or suffixes[-2:] == [".parquet", ".gz"]:
         known = " ".join(READERS)
-        raise DataError(f"{path}: unknown kind of file {suffix!r}; expected {known}, also with .gz")
+        raise DataError(
+            f"{path}: unknown kind of file {suffix!r}; expected {known}, all but parquet also with .gz"
+        )
     return READERS[suffix](path)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import DataError
 from ..presets import RowStatistics
-from ..text.normalization import hangul_share
+from ..text.normalization import hangul_share, normalize
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Dataset:
     def targets(self) -> npt.NDArray[np.int64]:
         """The labels; DataError where there are none."""
         if self.labels is None:
-            raise DataError("these rows have no labels: expected a label column; name it with --label")
+            raise DataError("these rows have no labels; expected labelled ones (in a file, name the column)")
         return self.labels
 
     def take(self, rows: npt.NDArray[np.int64]) -> Dataset:
@@ -58,12 +58,14 @@ def labelled(texts: Sequence[str], labels: Sequence[str]) -> Dataset:
     """
     if len(texts) != len(labels):
         raise DataError(f"got {len(texts)} texts and {len(labels)} labels: expected one label a text")
+    labels = [normalize(label) for label in labels]
     names = tuple(sorted(set(labels), key=_by_value))
     return Dataset(texts, label_indices(labels, names), names)
 
 
 def label_indices(labels: Sequence[str], names: tuple[str, ...]) -> npt.NDArray[np.int64]:
     """Return the index of each label in `names`. Raises DataError for one that is not there."""
+    labels = [normalize(label) for label in labels]
     index = {name: i for i, name in enumerate(names)}
     unknown = sorted(set(labels) - set(index))
     if unknown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,11 @@ def read_dataset(
         cell = row.cells.get(columns[1], "").strip()
         if not cell:
             bad.append(Row(row.number, row.line, {}, f"no label in column {columns[1]!r}"))
+        elif _is_list(cell):
+            raise DataError(
+                f"{path}, line {row.line}: the label is a list, {cell[:40]}; several labels a row cannot be"
+                " learned yet: give each row one"
+            )
         elif columns[0] not in row.cells:
             bad.append(Row(row.number, row.line, {}, f"no column {columns[0]!r}"))
         else:
@@ -69,8 +75,17 @@ def read_dataset(
     return Table(dataset, *columns, bad_rows=len(bad))
 
 
+def _is_list(cell: str) -> bool:
+    try:
+        return cell.startswith("[") and isinstance(json.loads(cell), list)
+    except ValueError:
+        return False
+
+
 def pick_columns(path: Path, columns: list[str], text: str | None, label: str | None) -> tuple[str, str]:
     """Return the text and the label column: those asked for, or the only sensible guess."""
+    if len(columns) == 1:
+        raise DataError(f"{path}: one column only, {columns[0]!r}; expected a text and a --label column")
     label = pick_column(path, columns, label, LABEL_COLUMNS, "label", other=text)
     return pick_column(path, columns, text, TEXT_COLUMNS, "text", other=label), label
 
@@ -89,11 +104,7 @@ def pick_column(
             raise DataError(f"{path}: no column {asked!r}; expected one of {', '.join(columns)}")
         return asked
     free = [c for c in columns if c != other]
-    likely = [c for c in free if c.strip().lower() in known] or (
-        free if len(free) == 1 < len(columns) else []
-    )
-    if not free:
-        raise DataError(f"{path}: one column only, {columns[0]!r}; expected a {role} column beside it")
+    likely = [c for c in free if c.strip().lower() in known] or (free if len(free) == 1 else [])
     if len(likely) != 1:
         raise DataError(
             f"{path}: cannot tell the {role} column among {', '.join(columns)}; name it with --{role}"

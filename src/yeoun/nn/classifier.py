@@ -33,8 +33,9 @@ class TextClassifier(nn.Module):
         self.head = nn.Linear(pooled, 1 if config.head == "sigmoid" else classes)
         if config.initialization == "keras":
             nn.init.uniform_(self.embedding.weight, -0.05, 0.05)
-            nn.init.xavier_uniform_(self.head.weight)
-            nn.init.zeros_(self.head.bias)
+            for layer in (m for m in self.modules() if isinstance(m, nn.Linear)):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def embed(self, token_ids: Tensor) -> Tensor:
         """Return the vectors [T, N, E] (fp32) of `token_ids` [N, T], time first."""

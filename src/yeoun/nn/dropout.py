@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..text.schemes import UNKNOWN_ID
+from ..config import UNKNOWN_ID
 
 
 def word_dropout(token_ids: Tensor, share: float, training: bool) -> Tensor:

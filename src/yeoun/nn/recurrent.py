@@ -19,7 +19,8 @@ class RecurrentLayer(nn.Module):
     """One direction of one layer: `inputs` [T, N, E] to hidden states [T, N, H].
 
     With `initialization` "keras": Glorot uniform input weights, orthogonal recurrent weights, zero
-    biases, a forget bias of 1, and one trained bias (torch's kernels add two; the second stays zero).
+    biases, a forget bias of 1, and one trained bias (torch's kernels add two; the second stays zero),
+    two for GRU, as Keras has them there.
     With "torch": everything uniform within 1 / sqrt(H), two biases.
     """
 
@@ -30,10 +31,11 @@ class RecurrentLayer(nn.Module):
         self.weight_input = nn.Parameter(torch.empty(stacked, inputs))
         self.weight_hidden = nn.Parameter(torch.empty(stacked, hidden))
         self.bias_input = nn.Parameter(torch.zeros(stacked))
-        one_bias = initialization == "keras"
-        self.bias_hidden = nn.Parameter(torch.zeros(stacked), requires_grad=not one_bias)
+        is_keras = initialization == "keras"
+        has_one_bias = is_keras and encoder != "gru"
+        self.bias_hidden = nn.Parameter(torch.zeros(stacked), requires_grad=not has_one_bias)
         with torch.no_grad():
-            (self._initialize_as_keras if one_bias else self._initialize_as_torch)(hidden)
+            (self._initialize_as_keras if is_keras else self._initialize_as_torch)(hidden)
 
     def _initialize_as_keras(self, hidden: int) -> None:
         nn.init.xavier_uniform_(self.weight_input)
@@ -57,7 +59,7 @@ class RecurrentLayer(nn.Module):
         settings = (True, 1, 0.0, self.training, False, False)
         if self.encoder == "lstm":
             return torch.lstm(inputs, [zero, zero], weights, *settings)[0]
-        run = torch.gru if self.encoder == "gru" else torch.rnn_tanh
+        run = {"gru": torch.gru, "rnn": torch.rnn_tanh}[self.encoder]
         return run(inputs, zero, weights, *settings)[0]
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
-from ..config import TextConfig
+from ..config import START_ID, UNKNOWN_ID, TextConfig
 from .morphemes import ANALYZERS, analyzer
 from .normalization import align, normalize
-from .schemes import START_ID, UNKNOWN_ID, fit_vocabulary, special_tokens
+from .schemes import fit_vocabulary, special_tokens
 
 _CHUNK = 10_000
 

@@ -93,17 +93,14 @@ def analyzer(name: str) -> Analyzer:
 
 
 def locate(text: str, forms: Sequence[str]) -> list[Morpheme]:
-    """Return the spans of `forms`, which stand in `text` in this order with white space between.
+    """Return the spans of `forms`, which stand in `text` in this order.
 
-    A form that is not found where the one before it ended has the empty span there.
+    A form that is not found behind the one before it has the empty span there.
     """
     morphemes, end = [], 0
     for form in forms:
         start = text.find(form, end)
-        if start < 0 or text[end:start].strip():
-            start, stop = end, end
-        else:
-            stop = start + len(form)
+        start, stop = (start, start + len(form)) if start >= 0 else (end, end)
         morphemes.append(Morpheme(form, start, stop))
         end = stop
     return morphemes

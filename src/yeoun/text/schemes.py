@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from ..config import TextConfig
+from ..config import UNKNOWN_ID, TextConfig
 from ..errors import ConfigError, DataError
 from .morphemes import ANALYZERS
 
 PAD, UNKNOWN, START = "[PAD]", "[UNK]", "[SOS]"
-PAD_ID, UNKNOWN_ID, START_ID = 0, 1, 2
 _CHUNK = 10_000
 
 
@@ -115,8 +114,9 @@ def _fit_words(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig) ->
     trainer = trainers.WordLevelTrainer(
         vocab_size=2**31 - 1, min_frequency=0, special_tokens=specials, show_progress=False
     )
-    pipeline.train_from_iterator(texts, trainer)
-    words = sorted(pipeline.get_vocab().items(), key=lambda entry: entry[1])
+    learned = _learn(trainer, texts, config)["vocab"]
+    pipeline.model = models.WordLevel(learned, UNKNOWN)
+    words = sorted(learned.items(), key=lambda entry: entry[1])
     counts = np.zeros(len(words), np.int64)
     for start in range(0, len(texts), _CHUNK):
         encoded = pipeline.encode_batch_fast(texts[start : start + _CHUNK], add_special_tokens=False)

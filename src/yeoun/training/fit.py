@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -66,6 +67,7 @@ def fit(
         "device": device,
         "threads": torch.get_num_threads(),
         "versions": versions(),
+        "vectors": _file_checksum(configuration.model.vectors),
     }
     if folder is not None:
         folder.check(identity, resume, force)
@@ -74,10 +76,10 @@ def fit(
     indexer = folder.indexer(configuration.text) if folder is not None and resume else None
     if indexer is None:
         indexer = TextIndexer.fit(train.texts, configuration.text)
-    if folder is not None:
-        folder.begin(identity, indexer, resume, force)
     with torch.random.fork_rng(devices=[]):
         run = _start(indexer, train, valid, configuration, seed, precision, device)
+        if folder is not None:
+            folder.begin(identity, indexer, resume, force)
         _go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
     baseline = fit_linear(train.texts, train.targets, len(train.label_names))
@@ -113,6 +115,15 @@ def _held_out(
             f" {len(valid)} held out: add rows of it, take another seed, or give --valid"
         )
     return train, valid
+
+
+def _file_checksum(path: str) -> str | None:
+    if not path:
+        return None
+    if not Path(path).is_file():
+        raise DataError(f"{path}: no such file; expected word vectors as text")
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def resolve_device(device: str) -> str:
@@ -190,8 +201,13 @@ def _go_on(run: Run, folder: TrainingFolder | None, watch: Callable[[Progress], 
 
     if folder is not None and (saved := folder.load(run.network, run.optimizer)) is not None:
         run.progress, run.best = saved
-    tokens = run.train.store.lengths.mean() * run.configuration.train.batch_size
-    every = steps_between_saves(count_parameters(run.network.encoder), float(tokens))
+    pad_to = run.configuration.text.pad_to
+    tokens = run.train.store.lengths.mean() if isinstance(pad_to, str) else pad_to
+    every = steps_between_saves(
+        count_parameters(run.network.encoder),
+        count_parameters(run.network),
+        float(tokens) * run.configuration.train.batch_size,
+    )
     run_epochs(run, save, every, watch)
 
 

@@ -18,11 +18,12 @@ def objective(
     if logits.shape[1] == 1:
         targets = labels.to(logits.dtype) * (1 - smoothing) + smoothing / 2
         losses = functional.binary_cross_entropy_with_logits(logits.squeeze(1), targets, reduction="none")
-        if class_weights is None:
-            return losses.mean()
-        weights = class_weights[labels]
-        return (losses * weights).sum() / weights.sum()
-    return functional.cross_entropy(logits, labels, class_weights, label_smoothing=smoothing)
+    else:
+        losses = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+    if class_weights is None:
+        return losses.mean()
+    weights = class_weights[labels]
+    return (losses * weights).sum() / weights.sum()
 
 
 def balanced_weights(labels: Tensor, classes: int) -> Tensor:

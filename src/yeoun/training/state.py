@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -54,6 +55,7 @@ class TrainingFolder:
     @classmethod
     def of(cls, out: Path) -> TrainingFolder:
         """Return the folder that belongs to the output `out`; it need not exist."""
+        out = out if out.name else out.absolute()
         return cls(out.with_name(out.name + ".training"))
 
     def begin(self, identity: Mapping[str, Any], indexer: TextIndexer, resume: bool, force: bool) -> None:
@@ -68,6 +70,7 @@ class TrainingFolder:
         if (self.path / "run.json").exists():
             return
         try:
+            (self.path / "state.safetensors").unlink(missing_ok=True)  # of a run removed halfway
             write_durably(self.path / "tokenizer.json", indexer.to_json().encode())
             write_durably(self.path / "run.json", json.dumps(identity, indent=2).encode())
         except OSError as error:
@@ -98,7 +101,13 @@ class TrainingFolder:
         return ResumeError(f"{self.path}: its state is damaged ({error}); start afresh with --force")
 
     def remove(self) -> None:
-        """Delete the folder, if it is there."""
+        """Delete the folder, if it is there. Raises OutputError when it holds something else."""
+        if self.path.exists():
+            names = {path.name for path in self.path.iterdir()}
+            if names and not names & {"run.json", "tokenizer.json", "state.safetensors"}:
+                raise OutputError(
+                    f"{self.path}: holds no training state; move it away or choose another place"
+                )
         shutil.rmtree(self.path, ignore_errors=True)
 
     def indexer(self, config: TextConfig) -> TextIndexer | None:
@@ -159,17 +168,20 @@ class TrainingFolder:
         return progress, best
 
 
-def steps_between_saves(recurrent_weights: int, tokens_per_step: float, assumed_rate: float = 2e10) -> int:
+def steps_between_saves(
+    encoder_weights: int, all_weights: int, tokens_per_step: float, assumed_rate: float = 2e10
+) -> int:
     """Return how many steps make about a minute of work at `assumed_rate` operations a second.
 
     Counted from the network's size, never from a clock, so that a run is the same on every machine.
     """
-    operations = 6.0 * recurrent_weights * tokens_per_step
+    # Forward and backward of the encoder, the optimiser over all weights, and what every step costs.
+    operations = 6.0 * encoder_weights * tokens_per_step + 20.0 * all_weights + 2e7
     return max(1, int(60 * assumed_rate / max(operations, 1.0)))
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that bit-exactness depends on."""
+    """Return the versions and the kind of machine that bit-exactness depends on."""
     import numpy
     import tokenizers
 
@@ -180,6 +192,7 @@ def versions() -> dict[str, str]:
         "torch": torch.__version__,
         "numpy": numpy.__version__,
         "tokenizers": tokenizers.__version__,
+        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
     }
 
 
