@@ -78,6 +78,25 @@ def kills() -> str:
     )
 
 
+KOREAN = {
+    "corpus | this model, test | 95 % interval | linear baseline | training | parameters": (
+        "데이터 | 이 모델, 테스트 | 95 % 구간 | 선형 기준 모델 | 학습 시간 | 매개변수"
+    ),
+    " min |": "분 |",
+    "system | measured on | published | as published, here | repaired, here | linear baseline": (
+        "시스템 | 잰 곳 | 발표된 값 | 발표된 그대로, 여기서 | 고친 것, 여기서 | 선형 기준 모델"
+    ),
+    "IMDb test": "IMDb 테스트",
+    "IMDb validation, best (last) epoch": "IMDb 검증, 최고 (마지막) 에폭",
+    "NSMC article's validation rows": "NSMC, 원문의 검증 행",
+    "Measured: ": "실측: ",
+    " kills (`kill -9`) at random instants from ": "번의 강제 종료(`kill -9`), 무작위 시점 ",
+    " to ": " ~ ",
+    " of a run, in ": ", 연속 ",
+    " chains, seed ": "회, 시드 ",
+    ": weights identical each time.": ": 매번 가중치가 똑같았습니다.",
+}
+
 TABLES = {"corpora": corpora, "recipes": recipes, "kills": kills}
 
 
@@ -88,6 +107,9 @@ def main() -> None:
         for table, write in TABLES.items():
             pattern = rf"(<!-- table: {table} -->\n).*?(<!-- end -->)"
             content = write()
+            if name.endswith(".ko.md"):
+                for english, korean in KOREAN.items():
+                    content = content.replace(english, korean)
             text = re.sub(pattern, lambda m, c=content: f"{m[1]}{c}\n{m[2]}", text, flags=re.S)
         path.write_text(text, encoding="utf-8")
 
