@@ -5,8 +5,9 @@ The rules, and why:
 - Text: Korean is cut into byte-pair subwords, since its words take too many forms for a vocabulary;
   other text into words and punctuation marks. Few short texts are cut into characters, since most words
   of a new text would be unknown.
-- Vocabulary: 20 times the square root of the words in the training texts, since vocabularies grow about
-  so (Heaps 1978); 2,000 to 30,000, of subwords at most 16,000.
+- Vocabulary: an entry for every four rows where there are two labels, since common words tell them apart
+  and rare ones are learned by heart; for more labels, told apart by rarer words, 20 times the square root
+  of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
@@ -66,6 +67,7 @@ def resolve(name: str, statistics: RowStatistics) -> Configuration:
 def _lstm(statistics: RowStatistics, hidden_size: int, longest: int, effort: float) -> Configuration:
     rows, korean = statistics.rows, statistics.hangul_share > 0.2
     words = rows * statistics.mean_words
+    entries = rows // 4 if statistics.classes <= 2 else round(20 * words**0.5)
     many = rows >= 15_000
     most_units = 256 if many else 128 if rows >= 5_000 else 64
     scheme = "bpe" if korean else "words"
@@ -76,7 +78,7 @@ def _lstm(statistics: RowStatistics, hidden_size: int, longest: int, effort: flo
     return Configuration(
         text=TextConfig(
             scheme=scheme,
-            vocabulary_size=min(16_000 if korean else 30_000, max(2_000, round(20 * words**0.5))),
+            vocabulary_size=min(16_000 if korean else 30_000, max(2_000, entries)),
             minimum_count=2,
             maximum_length=max(20, min(longest, needed)),
             truncate="middle",
