@@ -35,6 +35,23 @@ TINY = {
 }
 
 
+# TINY at the command line, cut into words.
+VALUES = {**TINY, "text.scheme": "words"}
+FLAGS = [part for key, value in VALUES.items() for part in ("--set", f"{key}={value}")]
+
+# What a saved model's folder holds.
+BUNDLE_FILES = [
+    "README.md",
+    "baseline.safetensors",
+    "config.json",
+    "history.jsonl",
+    "metrics.json",
+    "model.safetensors",
+    "plots/history.png",
+    "tokenizer.json",
+]
+
+
 def make_rows(count: int, seed: int = 0) -> Dataset:
     """Return `count` texts of 3 to 12 words with one word that decides the label."""
     generator = np.random.default_rng(seed)

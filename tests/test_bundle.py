@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from conftest import make_rows
+from conftest import BUNDLE_FILES, make_rows
 from yeoun.bundle import ModelBundle, write_durably
 from yeoun.data.rows import labelled
 from yeoun.errors import BundleError, OutputError
@@ -26,16 +26,6 @@ from yeoun.estimator import save_model
 from yeoun.inference import predict_proba
 from yeoun.training.fit import fit
 
-PROMISED = [
-    "README.md",
-    "baseline.safetensors",
-    "config.json",
-    "history.jsonl",
-    "metrics.json",
-    "model.safetensors",
-    "plots/history.png",
-    "tokenizer.json",
-]
 TEXTS = ["the film was lovely", "", "boring 영화 " * 40, "unheard of", "최고 😀"]
 
 
@@ -134,7 +124,7 @@ def test_a_model_without_a_baseline_can_be_saved(tmp_path: Path, tiny_bundle: Mo
 
 
 def test_the_folder_has_the_promised_files(folder: Path) -> None:
-    assert sorted(contents(folder)) == PROMISED
+    assert sorted(contents(folder)) == BUNDLE_FILES
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
@@ -155,8 +145,8 @@ def test_no_file_is_a_pickle_or_can_be_run(folder: Path) -> None:
 
 def test_config_carries_the_hash_of_every_other_file(folder: Path, config: dict[str, Any]) -> None:
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents(folder).items()}
-    assert sorted(config["sha256"]) == PROMISED
-    for name in PROMISED:
+    assert sorted(config["sha256"]) == BUNDLE_FILES
+    for name in BUNDLE_FILES:
         assert (config["sha256"][name] == hashes[name]) == (name != "config.json"), name
 
 
@@ -305,7 +295,7 @@ def test_the_folder_appears_by_one_rename(
     monkeypatch.setattr(Path, "rename", watched_rename)
     monkeypatch.setattr(os, "fsync", watched_fsync)
     save_model(tiny_bundle, out, tmp_path / "saving")
-    assert seen == [PROMISED]
+    assert seen == [BUNDLE_FILES]
 
 
 @pytest.mark.parametrize("exists", [False, True])

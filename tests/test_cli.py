@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from conftest import TINY, make_rows, write_csv
+from conftest import BUNDLE_FILES, FLAGS, make_rows, write_csv
 from yeoun.bundle import ModelBundle
 from yeoun.cli import build_parser, main
 from yeoun.data.corpora import CORPORA
@@ -31,18 +31,6 @@ from yeoun.training.state import Progress
 
 Run = Callable[..., tuple[int, str, str]]
 
-VALUES = {**TINY, "text.scheme": "words"}
-FLAGS = [part for key, value in VALUES.items() for part in ("--set", f"{key}={value}")]
-BUNDLE_FILES = [
-    "README.md",
-    "baseline.safetensors",
-    "config.json",
-    "history.jsonl",
-    "metrics.json",
-    "model.safetensors",
-    "plots/history.png",
-    "tokenizer.json",
-]
 TEXTS = ["the film was lovely", "", "boring boring 영화", "정말 최고 😀"]
 ESCAPES = re.compile(r"[\x1b\r\x08]")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")

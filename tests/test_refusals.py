@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from conftest import TINY, make_rows, write_csv
+from conftest import BUNDLE_FILES, FLAGS, make_rows, write_csv
 from yeoun.bundle import ModelBundle
 from yeoun.data.rows import labelled
 from yeoun.data.splits import random_split, stratified_split
@@ -24,18 +24,6 @@ from yeoun.training.state import Progress
 Run = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]
 
-VALUES = {**TINY, "text.scheme": "words"}
-FLAGS = [part for key, value in VALUES.items() for part in ("--set", f"{key}={value}")]
-BUNDLE_FILES = [
-    "README.md",
-    "baseline.safetensors",
-    "config.json",
-    "history.jsonl",
-    "metrics.json",
-    "model.safetensors",
-    "plots/history.png",
-    "tokenizer.json",
-]
 ROWS = "text,label\n" + "".join(f"word and more {i},{'ab'[i % 2]}\n" for i in range(20))
 
 # name of the file, its content (None: no file), what the line says
