@@ -3,9 +3,9 @@ tokens with their spans."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from .morphemes import ANALYZERS, analyzer
 from .normalization import align, normalize
 from .schemes import fit_vocabulary, special_tokens
 
+TokenIds = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+Prepared = str | list[str]  # a normalised text, or the words that an analyser cut it into
 _CHUNK = 10_000
 
 
@@ -43,11 +46,15 @@ class TextIndexer:
 
         Raises DataError when they hold no token.
         """
-        prepared = [normalize(text, config.fold_repeats) for text in texts]
-        if config.scheme in ANALYZERS:
-            cut = analyzer(config.scheme).analyze(prepared)
-            prepared = [morpheme.form for morphemes in cut for morpheme in morphemes]
-        return cls(fit_vocabulary(prepared, config), config)
+        return cls(_fit_vocabulary(_prepare(texts, config), config), config)
+
+    @classmethod
+    def fit_index(cls, texts: Sequence[str], config: TextConfig) -> tuple[TextIndexer, TokenIds, Offsets]:
+        """Return what `fit` does, and what its `index` does of the same texts, which an analyser then
+        cuts once instead of twice."""
+        prepared = _prepare(texts, config)
+        indexer = cls(_fit_vocabulary(prepared, config), config)
+        return indexer, *indexer._index(prepared)
 
     @classmethod
     def from_json(cls, json: str, config: TextConfig) -> TextIndexer:
@@ -69,16 +76,24 @@ class TextIndexer:
         """The number of token ids, special tokens included."""
         return int(self.tokenizer.get_vocab_size())
 
-    def index(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    def index(self, texts: Sequence[str]) -> tuple[TokenIds, Offsets]:
         """Return `(token_ids [tokens], offsets [texts + 1])`: text i has those from `offsets[i]` to
         `offsets[i + 1]`.
 
         Truncated as configured, the start token in front where there is one; an empty text has no
         other token. Nothing is padded.
         """
+        chunks = (texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK))
+        return self._index(chain.from_iterable(_prepare(chunk, self.config) for chunk in chunks))
+
+    def _index(self, prepared: Iterable[Prepared]) -> tuple[TokenIds, Offsets]:
         pieces, lengths = [np.zeros(0, np.int32)], []
-        for start in range(0, len(texts), _CHUNK):
-            ids = [encoding.ids for encoding in self._encode(texts[start : start + _CHUNK])]
+        is_cut = self.config.scheme in ANALYZERS
+        for chunk in _chunks(prepared):
+            encoded = self.tokenizer.encode_batch_fast(
+                chunk, is_pretokenized=is_cut, add_special_tokens=False
+            )
+            ids = [encoding.ids for encoding in encoded]
             chunk_lengths = np.fromiter(map(len, ids), np.int64, len(ids))
             flat = np.fromiter(chain.from_iterable(ids), np.int32, int(chunk_lengths.sum()))
             flat[flat < self._specials] = UNKNOWN_ID  # a text may spell [PAD]
@@ -112,14 +127,6 @@ class TextIndexer:
             )
         return tokens
 
-    def _encode(self, texts: Sequence[str]) -> list[Encoding]:
-        prepared = [normalize(text, self.config.fold_repeats) for text in texts]
-        if self.config.scheme not in ANALYZERS:
-            return list(self.tokenizer.encode_batch_fast(prepared, add_special_tokens=False))
-        cut = analyzer(self.config.scheme).analyze(prepared)
-        forms = [[morpheme.form for morpheme in morphemes] for morphemes in cut]
-        return list(self.tokenizer.encode_batch_fast(forms, is_pretokenized=True, add_special_tokens=False))
-
     def _encode_with_spans(self, prepared: str) -> tuple[Encoding, list[tuple[int, int]]]:
         if self.config.scheme not in ANALYZERS:
             encoded = self.tokenizer.encode(prepared, add_special_tokens=False)
@@ -145,3 +152,22 @@ class TextIndexer:
         head = {"back": limit, "front": 0, "middle": (limit + 1) // 2}[self.config.truncate]
         behind_the_cut = np.repeat(lengths - kept, kept) * (position >= head)
         return np.repeat(lengths.cumsum() - lengths, kept) + position + behind_the_cut, kept
+
+
+def _prepare(texts: Sequence[str], config: TextConfig) -> list[Prepared]:
+    normalized = [normalize(text, config.fold_repeats) for text in texts]
+    if config.scheme not in ANALYZERS:
+        return list(normalized)
+    cut = analyzer(config.scheme).analyze(normalized)
+    return [[morpheme.form for morpheme in morphemes] for morphemes in cut]
+
+
+def _fit_vocabulary(prepared: Sequence[Prepared], config: TextConfig) -> Tokenizer:
+    pieces = (each if isinstance(each, list) else (each,) for each in prepared)
+    return fit_vocabulary(list(chain.from_iterable(pieces)), config)
+
+
+def _chunks(prepared: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+    waiting = iter(prepared)
+    while chunk := list(islice(waiting, _CHUNK)):
+        yield chunk

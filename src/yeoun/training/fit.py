@@ -75,9 +75,12 @@ def fit(
     train, valid = _held_out(train, valid, configuration.train, seed)
     indexer = folder.indexer(configuration.text) if folder is not None and resume else None
     if indexer is None:
-        indexer = TextIndexer.fit(train.texts, configuration.text)
+        indexer, token_ids, offsets = TextIndexer.fit_index(train.texts, configuration.text)
+    else:
+        token_ids, offsets = indexer.index(train.texts)
     with torch.random.fork_rng(devices=[]):
-        run = _start(indexer, train, valid, configuration, seed, precision, device)
+        store = TokenStore(token_ids, offsets)
+        run = _start(indexer, store, train, valid, configuration, seed, precision, device)
         if folder is not None:
             folder.begin(identity, indexer, resume, force)
         _go_on(run, folder, watch)
@@ -154,6 +157,7 @@ def resolve_precision(precision: str, device: str, model: ModelConfig) -> str:
 
 def _start(
     indexer: TextIndexer,
+    store: TokenStore,
     train: Dataset,
     valid: Dataset,
     configuration: Configuration,
@@ -174,7 +178,7 @@ def _start(
         optimizer=build_optimizer(network, configuration.train),
         configuration=configuration,
         seed=seed,
-        train=IndexedRows(TokenStore(*indexer.index(train.texts)), train.targets),
+        train=IndexedRows(store, train.targets),
         valid=IndexedRows(TokenStore(*indexer.index(valid.texts)), valid.targets),
         progress=Progress(),
         best={},
