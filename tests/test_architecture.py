@@ -19,6 +19,7 @@ FLOORS = [
     {"presets", "recipes"},
     {"text"},
     {"data", "nn", "evaluation"},
+    {"card"},
     {"bundle"},
     {"inference", "training"},
     {"explain"},

@@ -378,8 +378,8 @@ def test_a_folder_without_classes_and_lines_without_json_are_refused(tmp_path: P
     assert "not JSON" in refusal(written(tmp_path / "x.jsonl", '{"text": "a", "label": 1}\n{"text": \n'))
     assert "expected a JSON object" in refusal(written(tmp_path / "y.jsonl", "3\n4\n"))
     assert "not parquet" in refusal(written(tmp_path / "z.parquet", b"PAR1 and no more"))
-    lists = '{"text": "a", "label": ["x", "y"]}\n{"text": "b", "label": ["x"]}\n'
-    assert "the label is a list" in refusal(written(tmp_path / "l.jsonl", lists))
+    mixed = '{"text": "a", "label": ["x", "y"]}\n{"text": "b", "label": "x"}\n'
+    assert "got one label, where the first row has a list" in refusal(written(tmp_path / "l.jsonl", mixed))
 
 
 def test_blank_lines_are_no_rows_of_a_table(tmp_path: Path) -> None:

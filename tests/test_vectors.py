@@ -90,7 +90,7 @@ def test_an_unknown_word_has_no_neighbours(model: Path, run_cli: Cli) -> None:
 def test_balanced_weights_make_each_class_count_alike(outputs: int) -> None:
     labels = torch.tensor([0] * 9 + [1])
     weights = balanced_weights(labels, 2)
-    torch.testing.assert_close(weights, torch.tensor([10 / 18, 10 / 2]))
+    torch.testing.assert_close(weights, torch.tensor([10 / 18] * 9 + [10 / 2]))
     logits = torch.randn(10, outputs)
     each = torch.stack([objective(logits[i : i + 1], labels[i : i + 1], 0.0) for i in range(10)])
     expected = (each[:9].mean() + each[9]) / 2

@@ -27,6 +27,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as tensor_bytes
 
+from .card import model_card
 from .config import Configuration
 from .errors import BundleError, ConfigError, OutputError
 from .evaluation.linear import LinearBaseline
@@ -45,18 +46,25 @@ FORMAT = 1
 class ModelBundle:
     """Everything an answer needs, and where it came from.
 
-    weights: the network's parameters by name. metrics: as `train --json` prints them. history: one
-    dict an epoch. provenance: data, seed, precision, versions, seconds.
+    weights: the network's parameters by name. thresholds: the probability from which each label is given,
+    where a row may have several; else empty. metrics: as `train --json` prints them. history: one dict an
+    epoch. provenance: data, seed, precision, versions, seconds.
     """
 
     configuration: Configuration
     label_names: tuple[str, ...]
     indexer: TextIndexer
     weights: Mapping[str, npt.NDArray[np.float32]]
+    thresholds: tuple[float, ...] = ()
     baseline: LinearBaseline | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.configuration.model.head == "sigmoids"
 
     @cached_property
     def network(self) -> TextClassifier:
@@ -84,7 +92,7 @@ class ModelBundle:
             "model.safetensors": tensor_bytes(dict(self.weights)),
             "metrics.json": _json(self.metrics),
             "history.jsonl": b"".join(_json(record, indent=None) for record in self.history),
-            "README.md": model_card(self).encode(),
+            "README.md": self._card().encode(),
         }
         if self.baseline is not None:
             arrays: dict[str, npt.NDArray[Any]] = {
@@ -99,6 +107,7 @@ class ModelBundle:
             "format": FORMAT,
             "yeoun": __version__,
             "labels": list(self.label_names),
+            "thresholds": list(self.thresholds),
             "analyzer": self.indexer.analyzer_version,
             "baseline_features": None if self.baseline is None else self.baseline.analyzer,
             **self.configuration.to_mapping(),
@@ -107,6 +116,9 @@ class ModelBundle:
         }
         config["sha256"]["config.json"] = _config_checksum(config)
         return {**contents, "config.json": _json(config)}
+
+    def _card(self) -> str:
+        return model_card(self.configuration, self.label_names, self.metrics, self.provenance)
 
     def save(self, folder: Path, pictures: Mapping[str, bytes], staging: Path, replace: bool = False) -> None:
         """Write the bundle to `folder`, which appears whole, by one rename of `staging`.
@@ -173,7 +185,12 @@ class ModelBundle:
                 label_names=tuple(config["labels"]),
                 indexer=TextIndexer.from_json(contents["tokenizer.json"].decode(), configuration.text),
                 weights=read_tensors(contents["model.safetensors"]),
-                baseline=_baseline(contents.get("baseline.safetensors"), config["baseline_features"]),
+                baseline=_baseline(
+                    contents.get("baseline.safetensors"),
+                    config["baseline_features"],
+                    configuration.model.head == "sigmoids",
+                ),
+                thresholds=tuple(config.get("thresholds", ())),
                 metrics=json.loads(contents["metrics.json"]),
                 history=tuple(json.loads(line) for line in lines),
                 provenance=config["provenance"],
@@ -225,46 +242,6 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def model_card(bundle: ModelBundle) -> str:
-    """Return the model card (Markdown): what the model is, how good, from what, how to use it."""
-    model, figures, origin = bundle.configuration.model, bundle.metrics, bundle.provenance
-    is_two_way = model.bidirectional and model.encoder != "convolution"
-    validation = figures.get("validation", {})
-    baseline = figures.get("linear_baseline") or {}
-    return "\n".join(
-        [
-            f"# A text classifier: {', '.join(bundle.label_names[:8])}"
-            + (", ..." if len(bundle.label_names) > 8 else ""),
-            "",
-            f"Trained with Yeoun {__version__} on {origin.get('source', 'rows given in Python')}"
-            f" ({figures.get('rows', '?')} rows, {origin.get('name', 'its own configuration')}).",
-            "",
-            "| validation | accuracy | macro F1 |",
-            "|---|---|---|",
-            f"| this model | {_figure(validation, 'accuracy')} | {_figure(validation, 'macro_f1')} |",
-            f"| linear baseline | {_figure(baseline, 'accuracy')} | {_figure(baseline, 'macro_f1')} |",
-            "",
-            f"Network: {'bidirectional ' if is_two_way else ''}{model.encoder} of"
-            f" {model.hidden_size} units, {model.layers} layer(s), pooling {model.pooling};"
-            f" {figures.get('parameters', '?')} parameters; text cut by {bundle.configuration.text.scheme}.",
-            "",
-            "```python",
-            "from yeoun import load",
-            "",
-            'load("this folder").predict(["a text"])',
-            "```",
-            "",
-            "Every file's SHA-256 stands in `config.json` and is checked on loading. The figures are of"
-            " validation rows held out from training; expect others on other text.",
-            "",
-        ]
-    )
-
-
-def _figure(figures: Mapping[str, Any], name: str) -> str:
-    return f"{figures[name]:.4f}" if name in figures else "not measured"
-
-
 def _from_pickled(contents: Mapping[str, bytes]) -> ModelBundle:
     return ModelBundle.from_files(contents.get, "pickled model")
 
@@ -303,12 +280,12 @@ def _compare_analyzers(place: str, scheme: str, trained_with: str | None) -> Non
         warnings.warn(f"{place}: trained with {trained_with}, here is {here}", stacklevel=3)
 
 
-def _baseline(content: bytes | None, analyzer: str) -> LinearBaseline | None:
+def _baseline(content: bytes | None, analyzer: str, multilabel: bool) -> LinearBaseline | None:
     if content is None:
         return None
     arrays = read_tensors(content)
     coefficients = arrays["coefficients"].astype(np.float32)
-    return LinearBaseline(analyzer, arrays["idf"], coefficients, arrays["intercepts"])
+    return LinearBaseline(analyzer, multilabel, arrays["idf"], coefficients, arrays["intercepts"])
 
 
 def _config_checksum(config: Mapping[str, Any]) -> str:

@@ -117,7 +117,8 @@ class ModelConfig:
         one step: a defect of published systems, kept for their reproduction).
     dropout: between layers and before the head. embedding_dropout: on embedded tokens, one mask for
         all steps of a text. word_dropout: share of tokens replaced by the unknown token in training.
-    head: `softmax` over the labels, or one `sigmoid` (two labels only).
+    head: `softmax` over the labels, one `sigmoid` (two labels only), or `sigmoids`, one a label, for rows
+        with several labels each.
     initialization: `torch`'s or `keras`'s starting weights; the latter also means one bias per gate
         (two in a GRU, as there) and a forget bias of 1.
     """
@@ -144,7 +145,7 @@ class ModelConfig:
         _one_of("model.pooling", self.pooling, POOLINGS)
         for name in ("dropout", "embedding_dropout", "word_dropout"):
             _within(f"model.{name}", getattr(self, name), 0.0, 0.95)
-        _one_of("model.head", self.head, ("softmax", "sigmoid"))
+        _one_of("model.head", self.head, ("softmax", "sigmoid", "sigmoids"))
         _one_of("model.initialization", self.initialization, ("torch", "keras"))
 
 
@@ -236,11 +237,12 @@ class Configuration:
         """Return every value, resolved, as plain dicts (what `from_mapping` reads)."""
         return dataclasses.asdict(self)
 
-    def for_classes(self, classes: int) -> Configuration:
-        """Return a copy for so many classes: a sigmoid head becomes a softmax over more than two."""
-        if self.model.head == "sigmoid" and classes > 2:
-            return replace(self, model=replace(self.model, head="softmax"))
-        return self
+    def for_labels(self, classes: int, multilabel: bool = False) -> Configuration:
+        """Return a copy whose head fits so many classes: `sigmoids` where a row may have several, else
+        the softmax or (of two classes) the sigmoid that was asked for."""
+        kept = self.model.head if classes <= 2 or self.model.head == "softmax" else "softmax"
+        head = "sigmoids" if multilabel else "softmax" if kept == "sigmoids" else kept
+        return self if head == self.model.head else replace(self, model=replace(self.model, head=head))
 
     def with_values(self, assignments: Mapping[str, Any]) -> Configuration:
         """Return a copy with `{"section.key": value}` changed; strings are read as the key's type.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
 from .bundle import ModelBundle, require_room
-from .data.rows import Dataset, statistics
-from .errors import DataError
+from .data.objects import read_labelled, read_texts
+from .data.rows import statistics
 from .explain import Explanation, explain
-from .inference import predict, predict_proba, require_strings
+from .inference import decide_labels, predict, predict_proba
 from .plots import history_picture
 from .presets import resolve
 from .recipes import read_recipe
-from .text.normalization import normalize
 
 
 def save_model(bundle: ModelBundle, folder: Path, staging: Path, replace: bool = False) -> None:
@@ -42,13 +41,13 @@ class Model:
         """The names of the classes, in the order of `predict_proba`'s columns."""
         return self.bundle.label_names
 
-    def predict(self, texts: Sequence[str]) -> list[str]:
-        """Return the label of each text."""
-        return [answer.label for answer in predict(self.bundle, _strings(texts))]
+    def predict(self, texts: Iterable[str]) -> list[str | list[str]]:
+        """Return the label of each text, or the list of its labels from a model of several a text."""
+        return [answer.label for answer in predict(self.bundle, read_texts(texts))]
 
-    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def predict_proba(self, texts: Iterable[str]) -> npt.NDArray[np.float32]:
         """Return the probabilities [texts, classes], float32."""
-        return predict_proba(self.bundle, _strings(texts))
+        return predict_proba(self.bundle, read_texts(texts))
 
     def explain(self, text: str, method: str = "attention") -> Explanation:
         """Return the score of each token of `text`. Raises ConfigError for a method that does not fit."""
@@ -65,9 +64,10 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     preset: "fast", "balanced" or "accurate". recipe: a published system by name, instead of the
     preset. values: `{"section.key": value}` changed in either. precision, device: as on the command
-    line. random_state: the seed; None draws one.
+    line. random_state: the seed; None or a generator draws one.
 
-    After `fit`: `classes_` (sorted), `bundle_` (the trained model).
+    After `fit`: `classes_` (sorted), `bundle_` (the trained model), which pickles as the files of its
+    folder.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         values: Mapping[str, Any] | None = None,
         precision: str = "auto",
         device: str = "auto",
-        random_state: int | None = 0,
+        random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.preset = preset
         self.recipe = recipe
@@ -87,25 +87,24 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Sequence[str], y: Sequence[Any]) -> RecurrentTextClassifier:  # noqa: N803
-        """Train on texts `X` with labels `y` and return self. Raises DataError, ConfigError."""
+    def fit(self, X: Iterable[str], y: Any, sample_weight: Any = None) -> RecurrentTextClassifier:  # noqa: N803
+        """Train on texts `X` with labels `y` and return self.
+
+        X: a list, array or column of strings (NumPy, pandas, polars, Hugging Face `datasets`), or a table
+        of one column. y: a label a text; or, where a text may have several, a list of labels each, or 0
+        and 1 in [rows, classes]. sample_weight: how much each row counts; one of weight 0 is left out.
+        Raises DataError, ConfigError.
+        """
         from .training.fit import fit
 
-        texts = _strings(X)
-        require_strings(texts)
-        targets = np.asarray(y)
-        if targets.ndim != 1:
-            raise DataError(f"got labels of shape {targets.shape}; expected one label a text, [rows]")
-        classes, labels = np.unique(targets, return_inverse=True)
-        if len(texts) != len(labels):
-            raise DataError(f"got {len(texts)} texts and {len(labels)} labels: expected one a text")
-        dataset = Dataset(texts, labels.astype(np.int64), tuple(normalize(str(c)) for c in classes.tolist()))
+        dataset, classes = read_labelled(X, y, sample_weight)
         base = read_recipe(self.recipe).configuration if self.recipe else None
         asked = (base or resolve(self.preset, statistics(dataset))).with_values(self.values or {})
+        seed = self.random_state
         bundle = fit(
             dataset,
-            asked.for_classes(len(classes)),
-            seed=check_random_state(None).randint(2**31) if self.random_state is None else self.random_state,
+            asked.for_labels(len(classes), dataset.is_multilabel),
+            seed=seed if isinstance(seed, int) else check_random_state(seed).randint(2**31),
             precision=self.precision,
             device=self.device,
             provenance={"name": self.recipe or self.preset},
@@ -113,16 +112,22 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.classes_, self.bundle_ = classes, bundle
         return self
 
-    def predict(self, X: Sequence[str]) -> npt.NDArray[Any]:  # noqa: N803
-        """Return the class of each text, of the type that `y` had."""
+    def predict(self, X: Iterable[str]) -> npt.NDArray[Any]:  # noqa: N803
+        """Return the class of each text, of the type that `y` had; of several labels a text 0 or 1 for
+        each class, int64 [texts, classes]."""
         self._require_fit()
-        chosen: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(1)]
-        return chosen
+        chosen = decide_labels(self.bundle_, self.predict_proba(X))
+        answers: npt.NDArray[Any] = chosen if self.bundle_.is_multilabel else self.classes_[chosen]
+        return answers
 
-    def predict_proba(self, X: Sequence[str]) -> npt.NDArray[np.float32]:  # noqa: N803
+    def predict_proba(self, X: Iterable[str]) -> npt.NDArray[np.float32]:  # noqa: N803
         """Return the probabilities [texts, classes] in the order of `classes_`, float32."""
         self._require_fit()
-        return predict_proba(self.bundle_, _strings(X)).reshape(-1, len(self.classes_))
+        return predict_proba(self.bundle_, read_texts(X)).reshape(-1, len(self.classes_))
+
+    def predict_log_proba(self, X: Iterable[str]) -> npt.NDArray[np.float32]:  # noqa: N803
+        """Return the logarithms of the probabilities [texts, classes], float32, of at least 1e-12."""
+        return np.log(np.clip(self.predict_proba(X), np.float32(1e-12), None))
 
     def explain(self, text: str, method: str = "attention") -> Explanation:
         """Return the score of each token of `text`. Raises ConfigError for a method that does not fit."""
@@ -136,12 +141,12 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         require_room(out, force)
         save_model(self.bundle_, out, out.with_name(out.name + ".saving"), force)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string, tags.input_tags.two_d_array = True, False
+        tags.classifier_tags.multi_label = True
+        return tags
+
     def _require_fit(self) -> None:
         if not hasattr(self, "bundle_"):
             raise NotFittedError("this RecurrentTextClassifier is not fitted yet: call fit first")
-
-
-def _strings(texts: Sequence[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise DataError("got one string; expected a list of texts")
-    return [str(text) if isinstance(text, np.str_) else text for text in texts]

@@ -17,6 +17,7 @@ from .config import TextConfig
 from .data.batches import Batch, answering_order, collate
 from .data.tokens import TokenStore
 from .errors import DataError
+from .evaluation.metrics import decide
 
 if TYPE_CHECKING:
     from .nn.classifier import TextClassifier
@@ -27,24 +28,42 @@ Forward = Callable[[Batch], Floats]
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer to one text."""
+    """The answer to one text: the likeliest label and its probability; or, from a model of rows with
+    several labels, those that reach their thresholds, and the probability of each."""
 
-    label: str
-    probability: float
+    label: str | list[str]
+    probability: float | list[float]
     probabilities: dict[str, float]
 
 
 def predict(bundle: ModelBundle, texts: Sequence[str], precision: str = "fp32") -> list[Prediction]:
-    """Return the label and the probabilities of each text, in order."""
-    names = bundle.label_names
-    return [
-        Prediction(names[row.argmax()], float(row.max()), dict(zip(names, row.tolist(), strict=True)))
-        for row in predict_proba(bundle, texts, precision)
-    ]
+    """Return the label or labels and the probabilities of each text, in order."""
+    return answers_of(bundle, predict_proba(bundle, texts, precision))
+
+
+def answers_of(bundle: ModelBundle, probabilities: Floats) -> list[Prediction]:
+    """Return the answer to each row of `probabilities` [texts, classes]."""
+    names, answers = bundle.label_names, []
+    for row, chosen in zip(probabilities, decide_labels(bundle, probabilities), strict=True):
+        by_name = dict(zip(names, row.tolist(), strict=True))
+        if bundle.is_multilabel:
+            labels = [names[i] for i in np.flatnonzero(chosen)]
+            answers.append(Prediction(labels, [by_name[label] for label in labels], by_name))
+        else:
+            answers.append(Prediction(names[chosen], by_name[names[chosen]], by_name))
+    return answers
+
+
+def decide_labels(bundle: ModelBundle, probabilities: Floats) -> npt.NDArray[np.int64]:
+    """Return the class of each row of `probabilities` [texts, classes], int64 [texts]; from a model of
+    rows with several labels 0 or 1 for each, [texts, classes]."""
+    thresholds = np.array(bundle.thresholds, np.float32)
+    return decide(probabilities, bundle.is_multilabel, thresholds)
 
 
 def predict_proba(bundle: ModelBundle, texts: Sequence[str], precision: str = "fp32") -> Floats:
-    """Return the probabilities [texts, classes], float32, classes in the order of `label_names`.
+    """Return the probabilities [texts, classes], float32, classes in the order of `label_names`. Those of
+    a text add up to 1, but from a model of rows with several labels, where each stands for itself.
 
     Raises DataError for a text that is not a string.
     """
@@ -52,7 +71,7 @@ def predict_proba(bundle: ModelBundle, texts: Sequence[str], precision: str = "f
     store = TokenStore(*bundle.indexer.index(texts))
     forward = torch_forward(bundle.network, precision)
     logits = answer(store, bundle.configuration.text, forward)
-    return softmax(logits.reshape(len(texts), len(bundle.label_names)))
+    return to_probabilities(logits.reshape(len(texts), len(bundle.label_names)), bundle.is_multilabel)
 
 
 def require_strings(texts: Sequence[str]) -> None:
@@ -98,10 +117,14 @@ def class_logits(logits: Floats) -> Floats:
     return np.concatenate([np.zeros_like(logits), logits], 1) if logits.shape[1] == 1 else logits
 
 
-def softmax(logits: Floats) -> Floats:
-    """Return the probabilities [N, C] of logits [N, C]."""
+def to_probabilities(logits: Floats, multilabel: bool) -> Floats:
+    """Return the probabilities [N, C] of logits [N, C]: their softmax, or with `multilabel` the sigmoid of
+    each."""
     if not logits.size:
         return logits
+    if multilabel:
+        halved: Floats = 0.5 * (1 + np.tanh(0.5 * logits))
+        return halved
     exponentials = np.exp(logits - logits.max(1, keepdims=True))
     probabilities: Floats = exponentials / exponentials.sum(1, keepdims=True)
     return probabilities

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..data.tables import Table
+    from ..inference import Prediction
     from ..training.state import Progress
 
 
@@ -23,12 +24,22 @@ def emit(value: dict[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False))
 
 
+def in_words(answer: Prediction) -> str:
+    """Return a label, or several, with its probability."""
+    if isinstance(answer.label, str):
+        return f"{answer.label} with a probability of {answer.probability:.3f}"
+    each = (f"{label} with a probability of {answer.probabilities[label]:.3f}" for label in answer.label)
+    return ", ".join(each) or "no label"
+
+
 def describe(table: Table, guessed: bool) -> None:
     """Say what was read, which columns were guessed, and how many rows were left out."""
     if table.text_column and guessed:
         note(f"text column {table.text_column!r}, label column {table.label_column!r}")
     names = table.dataset.label_names
     note(f"{len(table.dataset):,} rows, labels {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}")
+    if table.dataset.is_multilabel:
+        note(f"several labels a row, {table.dataset.targets.sum(1).mean():.2f} on average")
     if table.bad_rows:
         note(f"{table.bad_rows} rows could not be read and are left out")
 

@@ -4,66 +4,61 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
+from ..card import FIGURES
+from ..data.rows import Dataset, require_kind
 from ..data.sources import read_source
 from ..errors import DataError
-from .display import describe, emit
+from .display import describe, emit, in_words
 
 
 def run(options: argparse.Namespace) -> None:
     """Score a bundle on labelled rows, the linear baseline beside it."""
     from ..bundle import ModelBundle
-    from ..evaluation.metrics import macro_f1, measure
-    from ..inference import predict_proba
+    from ..evaluation.metrics import measure, score_answers
+    from ..inference import answers_of, decide_labels, predict_proba
 
     bundle = ModelBundle.load(Path(options.bundle))
     names = bundle.label_names
     table = read_source(options.source, options.text, options.label, options.data_dir, names)
     describe(table, guessed=not (options.text and options.label))
     rows = table.dataset
+    require_kind(rows, bundle.is_multilabel, options.source)
     if not len(rows):
         raise DataError(f"{options.source}: no rows; expected at least one")
     started = time.perf_counter()
     probabilities = predict_proba(bundle, rows.texts)
     seconds = time.perf_counter() - started
-    metrics = measure(probabilities, rows.targets)
+    chosen = decide_labels(bundle, probabilities)
+    figures = asdict(measure(probabilities, rows.targets, np.array(bundle.thresholds)))
     linear = None
     if bundle.baseline is not None:
-        predicted = bundle.baseline.predict(rows.texts)
-        linear = {
-            "accuracy": float((predicted == rows.targets).mean()),
-            "macro_f1": macro_f1(predicted, rows.targets),
-        }
+        linear = score_answers(bundle.baseline.predict(rows.texts), rows.targets)
     if options.json:
-        emit(
-            {
-                "rows": metrics.rows,
-                "accuracy": metrics.accuracy,
-                "accuracy_ci95": list(metrics.accuracy_ci95),
-                "macro_f1": metrics.macro_f1,
-                "log_loss": metrics.log_loss,
-                "ece": metrics.ece,
-                "texts_per_second": round(len(rows) / seconds, 1),
-                "linear_baseline": linear,
-            }
-        )
+        emit({**figures, "texts_per_second": round(len(rows) / seconds, 1), "linear_baseline": linear})
         return
-    low, high = metrics.accuracy_ci95
-    print(f"{metrics.rows:,} rows, {len(rows) / seconds:,.0f} texts/s")
-    print(f"accuracy          {metrics.accuracy:.4f}  (95 % interval {low:.4f} to {high:.4f})")
-    print(f"macro F1          {metrics.macro_f1:.4f}")
-    print(f"log loss          {metrics.log_loss:.4f}")
-    print(f"calibration error {metrics.ece:.4f}")
+    print(f"{len(rows):,} rows, {len(rows) / seconds:,.0f} texts/s")
+    for name, words in FIGURES.items():
+        if name in figures:
+            low, high = figures.get(f"{name}_ci95", (None, None))
+            interval = "" if low is None else f"  (95 % interval {low:.4f} to {high:.4f})"
+            print(f"{words:<18}{figures[name]:.4f}{interval}")
     if linear is not None:
-        print(f"linear baseline   {linear['accuracy']:.4f}  accuracy, macro F1 {linear['macro_f1']:.4f}")
+        each = (f"{FIGURES[name]} {value:.4f}" for name, value in linear.items())
+        print(f"{'linear baseline':<18}{', '.join(each)}")
     print("\nsome answers, the text, the label with its probability, the truth:")
+    answers = answers_of(bundle, probabilities)
     for i in range(0, len(rows), max(1, len(rows) // 6)):
-        best = int(probabilities[i].argmax())
-        mark = "" if best == rows.targets[i] else "   <- wrong"
+        mark = "" if np.array_equal(chosen[i], rows.targets[i]) else "   <- wrong"
         text = " ".join(rows.texts[i].split())
         print(f"  {text[:72]}{'...' if len(text) > 72 else ''}")
-        print(
-            f"    {names[best]} with a probability of {probabilities[i, best]:.3f};"
-            f" truth {names[rows.targets[i]]}{mark}"
-        )
+        print(f"    {in_words(answers[i])}; truth {_truth(rows, i)}{mark}")
+
+
+def _truth(rows: Dataset, i: int) -> str:
+    labels = np.flatnonzero(rows.targets[i]) if rows.is_multilabel else [rows.targets[i]]
+    return ", ".join(rows.label_names[label] for label in labels) or "none"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..data.readers import Row, read_rows
 from ..data.tables import TEXT_COLUMNS, pick_column
 from ..errors import DataError, OutputError, UsageError
-from .display import emit, note
+from .display import emit, in_words, note
 
 if TYPE_CHECKING:
     from ..inference import Prediction
@@ -83,7 +83,7 @@ def _print(rows: Sequence[Row], column: str, answers: Sequence[Prediction], as_j
             emit(asdict(answer))
         else:
             text = " ".join(row.cells[column].split())
-            print(f"{text}\n  {answer.label} with a probability of {answer.probability:.3f}")
+            print(f"{text}\n  {in_words(answer)}")
 
 
 def _write_table(output: str, rows: Sequence[Row], answers: Sequence[Prediction]) -> None:
@@ -101,7 +101,7 @@ def _write_table(output: str, rows: Sequence[Row], answers: Sequence[Prediction]
     for row in rows:
         answer = next(remaining) if row.error is None else None
         given = [row.cells.get(c, "") for c in columns]
-        table.append([*given, answer.label, f"{answer.probability:.6f}"] if answer else [*given, "", ""])
+        table.append([*given, *(_cells(answer) if answer else ("", ""))])
     content = WRITERS[_kind(output)](table)
     if output == "-":
         sys.stdout.write(content)
@@ -109,6 +109,14 @@ def _write_table(output: str, rows: Sequence[Row], answers: Sequence[Prediction]
     encoded = content.encode("utf-8", "replace")
     write_durably(Path(output), gzip.compress(encoded, mtime=0) if output.endswith(".gz") else encoded)
     note(f"{len(rows)} rows written to {output}")
+
+
+def _cells(answer: Prediction) -> tuple[str, str]:
+    """Return label and probability; several as JSON lists, which training reads as such."""
+    if isinstance(answer.label, str):
+        return answer.label, f"{answer.probability:.6f}"
+    several = [round(answer.probabilities[label], 6) for label in answer.label]
+    return json.dumps(answer.label, ensure_ascii=False), json.dumps(several)
 
 
 def _quoted(table: list[list[str]], delimiter: str) -> str:

@@ -8,8 +8,9 @@ import tomllib
 from pathlib import Path
 
 from ..bundle import ModelBundle, require_room
+from ..card import FIGURES
 from ..config import Configuration
-from ..data.rows import Dataset, require_classes, statistics
+from ..data.rows import Dataset, require_classes, require_kind, statistics
 from ..data.sources import read_source
 from ..errors import ConfigError, OutputError, ResumeError
 from ..presets import RowStatistics, resolve
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> None:
             options.valid, options.text, options.label, options.data_dir, train.label_names
         )
         describe(held_out, guessed=False)
+        require_kind(held_out.dataset, train.is_multilabel, options.valid)
         valid = held_out.dataset
     configuration = configure(options, train)
     if out.exists() and options.resume:
@@ -80,10 +82,11 @@ def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
     print(f"  {figures['tokens_per_second']:,} tokens/s; kept epoch {bundle.provenance['best_epoch']}")
     if "vector_coverage" in figures:
         print(f"  {figures['vector_coverage']:.1%} of the vocabulary started from the given vectors")
-    print(f"validation ({own['rows']:,} rows)     accuracy  macro F1")
-    print(f"  this model              {own['accuracy']:.4f}    {own['macro_f1']:.4f}")
-    print(f"  linear baseline         {linear['accuracy']:.4f}    {linear['macro_f1']:.4f}")
-    if own["accuracy"] < linear["accuracy"]:
+    rows = f"validation ({own['rows']:,} rows)"
+    print(f"{rows:<26}" + "".join(f"{FIGURES[name]:<17}" for name in linear))
+    print(f"{'  this model':<26}" + "".join(f"{own[name]:<17.4f}" for name in linear))
+    print(f"{'  linear baseline':<26}" + "".join(f"{value:<17.4f}" for value in linear.values()))
+    if all(own[name] < value for name, value in linear.items()):
         print("  the linear baseline is better on these rows")
 
 
@@ -115,9 +118,9 @@ def check_configuration(options: argparse.Namespace) -> None:
 def configure(options: argparse.Namespace, train: Dataset) -> Configuration:
     """Return the configuration that the options ask for, fitted to the rows."""
     asked = _base(options, statistics(train)).with_values(assignments(options.values))
-    configuration = asked.for_classes(len(train.label_names))
-    if configuration != asked:
-        note(f"{len(train.label_names)} labels: the sigmoid head becomes a softmax over them")
+    configuration = asked.for_labels(len(train.label_names), train.is_multilabel)
+    if asked.model.head not in ("softmax", configuration.model.head):
+        note(f"{len(train.label_names)} labels: head {asked.model.head} becomes {configuration.model.head}")
     if configuration.text.pad_to == "batch":
         note("pad_to = batch: an answer depends on the texts beside it, by this configuration's design")
     return configuration

@@ -24,7 +24,8 @@ class Batch:
 
     rows: int64 [N], their numbers. token_ids: int64 [N, T], padded behind with 0 (or as `pad_to`
     says). lengths: int64 [N], the tokens that are read. feature_ids int64 [F] and feature_offsets
-    int64 [N + 1]: the n-gram features of each row, ragged. labels: int64 [N], or None.
+    int64 [N + 1]: the n-gram features of each row, ragged. labels: int64 [N] or
+    [N, C], or None.
     """
 
     rows: Rows

@@ -1,4 +1,5 @@
-"""Dataset: texts with labels. The names of the labels and their order live here and nowhere else."""
+"""Dataset: texts with labels, one or several each. The names of the labels and their order live here and
+nowhere else."""
 
 from __future__ import annotations
 
@@ -16,14 +17,17 @@ from ..text.normalization import hangul_share, normalize
 
 @dataclass(frozen=True)
 class Dataset:
-    """Texts, the class of each, and the names of the classes.
+    """Texts, the class or classes of each, and the names of the classes.
 
-    labels: int64 [rows], indices into `label_names`; None where there are no labels.
+    labels: int64 [rows], indices into `label_names`; of rows with several labels each int64
+    [rows, classes], 1 where the row has the label, else 0; None where there are no labels. weights:
+    float32 [rows], how much each row counts in training; None where all count alike.
     """
 
     texts: Sequence[str]
     labels: npt.NDArray[np.int64] | None
     label_names: tuple[str, ...]
+    weights: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -35,19 +39,27 @@ class Dataset:
             raise DataError("these rows have no labels; expected labelled ones (in a file, name the column)")
         return self.labels
 
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether a row may have several labels, or none."""
+        return self.labels is not None and self.labels.ndim == 2
+
     def take(self, rows: npt.NDArray[np.int64]) -> Dataset:
         """Return the dataset of these rows, in this order."""
         labels = None if self.labels is None else self.labels[rows]
-        return Dataset([self.texts[i] for i in rows], labels, self.label_names)
+        weights = None if self.weights is None else self.weights[rows]
+        return Dataset([self.texts[i] for i in rows], labels, self.label_names, weights)
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over texts, labels and their order."""
+        """Return a SHA-256 over texts, labels, weights and their order."""
         digest = hashlib.sha256(repr(self.label_names).encode())
         for text in self.texts:
             content = text.encode("utf-8", "surrogatepass")
             digest.update(len(content).to_bytes(8, "little") + content)
         if self.labels is not None:
             digest.update(self.labels.tobytes())
+        if self.weights is not None:
+            digest.update(self.weights.tobytes())
         return digest.hexdigest()
 
 
@@ -76,6 +88,31 @@ def label_indices(labels: Sequence[str], names: tuple[str, ...]) -> npt.NDArray[
     return np.fromiter((index[label] for label in labels), np.int64, len(labels))
 
 
+def labelled_with_several(
+    texts: Sequence[str], labels: Sequence[Sequence[str]], names: Sequence[str] | None = None
+) -> Dataset:
+    """Return the dataset of `texts` with a list of labels each, which may be empty.
+
+    names: the labels that may occur; else all that do, ordered as in `labelled`. Raises DataError for
+    another label.
+    """
+    flat = [label for row in labels for label in row]
+    if names is None:
+        names = labelled(flat, flat).label_names
+    targets = np.zeros((len(texts), len(names)), np.int64)
+    row = np.repeat(np.arange(len(labels)), [len(each) for each in labels])
+    targets[row, label_indices(flat, tuple(names))] = 1
+    return Dataset(texts, targets, tuple(names))
+
+
+def require_kind(dataset: Dataset, multilabel: bool, place: str) -> None:
+    """Raise DataError when the rows of `place` have one label each and several are wanted, or the other
+    way round."""
+    if dataset.is_multilabel != multilabel:
+        kinds = ("one label a row", 'a list of labels a row, as in ["a", "b"]')
+        raise DataError(f"{place}: {kinds[dataset.is_multilabel]}; expected {kinds[multilabel]}")
+
+
 def statistics(dataset: Dataset) -> RowStatistics:
     """Return what presets decide by."""
     sample = dataset.texts[:: max(1, len(dataset) // 5000)]
@@ -93,6 +130,12 @@ def require_classes(dataset: Dataset) -> None:
     """Raise DataError unless there are rows of at least two classes to learn from."""
     if not len(dataset):
         raise DataError("no rows: expected at least one row of each of two labels")
+    if dataset.is_multilabel:
+        if not (dataset.targets.any(0) & ~dataset.targets.all(0)).any():
+            raise DataError(
+                f"no label tells the {len(dataset)} rows apart: expected one that some rows have, some not"
+            )
+        return
     present = np.unique(dataset.targets)
     if len(present) < 2:
         only = dataset.label_names[int(present[0])]

@@ -15,9 +15,10 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
     """Return `(kept, held_out)` row numbers, ascending, with about `share` of each class held out.
 
     Rows with the same text stay together, so that no held-out text was trained on. At least one text
-    of each class is kept, and one held out where the class has two. Raises DataError when nothing
-    could be held out.
+    of each class is kept, and one held out where the class has two. A row with several labels counts as
+    one of its rarest. Raises DataError when nothing could be held out.
     """
+    strata = _strata(dataset)
     first_row: dict[str, int] = {}
     group = np.fromiter(
         (first_row.setdefault(text, i) for i, text in enumerate(dataset.texts)),
@@ -25,7 +26,7 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
         len(dataset),
     )
     leaders = np.unique(group)
-    leader_labels = dataset.targets[leaders]
+    leader_labels = strata[leaders]
     generator = np.random.default_rng([seed, 0])
     held_out = np.zeros(len(dataset), bool)
     for label in np.unique(leader_labels):
@@ -33,8 +34,8 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
         count = min(max(1, round(share * len(members))), len(members) - 1)
         held_out[members[:count]] = True
     held_out = held_out[group]
-    for label in np.unique(dataset.targets):  # a class that only shares texts with others
-        of_class = np.flatnonzero(dataset.targets == label)
+    for label in np.unique(strata):  # a class that only shares texts with others
+        of_class = np.flatnonzero(strata == label)
         if held_out[of_class].all():
             held_out[group == group[of_class[0]]] = False
     if not held_out.any():
@@ -43,6 +44,15 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
             " different texts; add rows, or give --valid"
         )
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _strata(dataset: Dataset) -> Rows:
+    """Return the class of each row, of several the rarest; rows without any share one of their own."""
+    if not dataset.is_multilabel:
+        return dataset.targets
+    rows_with = dataset.targets.sum(0)
+    rarity = np.where(dataset.targets == 1, rows_with, len(dataset) + 1)
+    return np.where(dataset.targets.any(1), rarity.argmin(1), len(rows_with))
 
 
 def random_split(rows: int, share: float, seed: int) -> tuple[Rows, Rows]:

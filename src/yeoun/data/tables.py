@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError
-from .readers import Row, read_rows
-from .rows import Dataset, label_indices, labelled
+from .readers import Row, as_cell, read_rows
+from .rows import Dataset, label_indices, labelled, labelled_with_several
 
 TEXT_COLUMNS = ("text", "document", "review", "sentence", "content", "comment", "message", "body")
 LABEL_COLUMNS = ("label", "sentiment", "class", "category", "target", "rating", "y")
@@ -35,11 +36,12 @@ def read_dataset(
     """Return the labelled texts of a file.
 
     text, label: the columns; guessed where only one guess is sensible. names: the labels of a model,
-    beside which no other label is accepted. Raises DataError for an unreadable file, a missing or
+    beside which no other label is accepted. A label cell that holds a list, as in ["a", "b"], makes a file
+    of rows with several labels each. Raises DataError for an unreadable file, a missing or
     ambiguous column, no rows, more than 1 % bad rows, or an unknown label.
     """
     texts: list[str] = []
-    labels: list[str] = []
+    labels: list[str | list[str]] = []
     bad: list[Row] = []
     columns: tuple[str, str] | None = None
     for row in read_rows(path):
@@ -48,19 +50,17 @@ def read_dataset(
         if row.error is not None or columns is None:
             bad.append(row)
             continue
-        cell = row.cells.get(columns[1], "").strip()
-        if not cell:
+        label_of_row = _label(row.cells.get(columns[1], "").strip())
+        if label_of_row == "":
             bad.append(Row(row.number, row.line, {}, f"no label in column {columns[1]!r}"))
-        elif _is_list(cell):
-            raise DataError(
-                f"{path}, line {row.line}: the label is a list, {cell[:40]}; several labels a row cannot be"
-                " learned yet: give each row one"
-            )
+        elif labels and isinstance(label_of_row, list) != isinstance(labels[0], list):
+            found, first = ("one label", "a list") if isinstance(labels[0], list) else ("a list", "one label")
+            bad.append(Row(row.number, row.line, {}, f"got {found}, where the first row has {first}"))
         elif columns[0] not in row.cells:
             bad.append(Row(row.number, row.line, {}, f"no column {columns[0]!r}"))
         else:
             texts.append(row.cells[columns[0]])
-            labels.append(cell)
+            labels.append(label_of_row)
     if not texts and not bad:
         raise DataError(f"{path}: no rows; expected a header and at least one row")
     if len(bad) > BAD_ROWS_ALLOWED * (len(texts) + len(bad)):
@@ -69,17 +69,31 @@ def read_dataset(
             " like it and at most 1 % may be; mend or remove them"
         )
     assert columns is not None
-    dataset = labelled(texts, labels)
-    if names is not None:
-        dataset = Dataset(texts, label_indices(labels, tuple(names)), tuple(names))
-    return Table(dataset, *columns, bad_rows=len(bad))
+    return Table(_dataset(texts, labels, names), *columns, bad_rows=len(bad))
 
 
-def _is_list(cell: str) -> bool:
-    try:
-        return cell.startswith("[") and isinstance(json.loads(cell), list)
-    except ValueError:
-        return False
+def _dataset(texts: list[str], labels: list[str | list[str]], names: Sequence[str] | None) -> Dataset:
+    lists = [label for label in labels if isinstance(label, list)]
+    if lists:
+        return labelled_with_several(texts, lists, names)
+    single = [label for label in labels if isinstance(label, str)]
+    if names is None:
+        return labelled(texts, single)
+    return Dataset(texts, label_indices(single, tuple(names)), tuple(names))
+
+
+def _label(cell: str) -> str | list[str]:
+    """Return the label in a cell, or the labels of a list in JSON or as Python prints it."""
+    if not cell.startswith("["):
+        return cell
+    for read in (json.loads, ast.literal_eval):
+        try:
+            values = read(cell)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(values, list):
+            return [label for value in values if (label := as_cell(value).strip())]
+    return cell
 
 
 def pick_columns(path: Path, columns: list[str], text: str | None, label: str | None) -> tuple[str, str]:

@@ -19,40 +19,57 @@ from ..text.normalization import hangul_share, normalize
 class LinearBaseline:
     """A fitted baseline.
 
-    analyzer: "word" or "char". idf: float32 [features]. coefficients: float32 [scores, features] and
-    intercepts: float32 [scores], one score for two classes and C for more.
+    analyzer: "word" or "char". multilabel: whether each label is decided by itself. idf: float32
+    [features]. coefficients: float32 [scores, features] and intercepts: float32 [scores], one score for
+    two classes, else one a class.
     """
 
     analyzer: str
+    multilabel: bool
     idf: npt.NDArray[np.float32]
     coefficients: npt.NDArray[np.float32]
     intercepts: npt.NDArray[np.float32]
 
     def predict(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return the class of each text, int64 [rows]."""
+        """Return the class of each text, int64 [rows]; or 0 or 1 for each label, [rows, classes]."""
         features = _weighted(_counts(texts, self.analyzer, len(self.idf)), self.idf)
         scores = features @ self.coefficients.T + self.intercepts
-        binary = scores.shape[1] == 1
-        predicted = (scores[:, 0] > 0) if binary else scores.argmax(1)
+        if self.multilabel:
+            predicted = scores > 0
+        else:
+            predicted = (scores[:, 0] > 0) if scores.shape[1] == 1 else scores.argmax(1)
         return np.asarray(predicted, np.int64)
 
 
-def fit_linear(texts: Sequence[str], labels: npt.NDArray[np.int64], classes: int) -> LinearBaseline:
-    """Return the baseline fitted on `texts`; every one of `classes` labels occurs."""
+def fit_linear(
+    texts: Sequence[str],
+    labels: npt.NDArray[np.int64],
+    classes: int,
+    weights: npt.NDArray[np.float32] | None = None,
+) -> LinearBaseline:
+    """Return the baseline fitted on `texts`; every one of `classes` labels occurs.
+
+    labels: int64 [rows], or 0 and 1 in [rows, classes] where a row may have several. weights:
+    float32 [rows], how much each row counts.
+    """
     from sklearn.svm import LinearSVC
 
     analyzer = "char" if hangul_share(texts) > 0.2 else "word"
     counts = _counts(texts, analyzer, 2**20 if classes == 2 else 2**18)
     seen = np.bincount(counts.indices, minlength=counts.shape[1])
     idf = (np.log((1 + len(texts)) / (1 + seen)) + 1).astype(np.float32)
-    machine = LinearSVC(C=0.5 if analyzer == "word" else 0.2, random_state=0)
-    machine.fit(_weighted(counts, idf), labels)
-    return LinearBaseline(
-        analyzer,
-        idf,
-        machine.coef_.astype(np.float16).astype(np.float32),
-        machine.intercept_.astype(np.float32),
-    )
+    features = _weighted(counts, idf)
+    fitted = []
+    for targets in labels.T if labels.ndim == 2 else (labels,):
+        if labels.ndim == 2 and targets.all():  # nothing to learn, and the machine would refuse
+            fitted.append((np.zeros((1, features.shape[1])), np.ones(1)))
+            continue
+        machine = LinearSVC(C=0.5 if analyzer == "word" else 0.2, random_state=0)
+        machine.fit(features, targets, sample_weight=weights)
+        fitted.append((machine.coef_, machine.intercept_))
+    coefficients, intercepts = map(np.concatenate, zip(*fitted, strict=True))
+    half = coefficients.astype(np.float16).astype(np.float32)
+    return LinearBaseline(analyzer, labels.ndim == 2, idf, half, intercepts.astype(np.float32))
 
 
 def _counts(texts: Sequence[str], analyzer: str, features: int):  # type: ignore[no-untyped-def]

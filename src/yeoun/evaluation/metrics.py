@@ -1,6 +1,7 @@
 """What a prediction is worth: accuracy with its interval, F1, log loss, calibration error.
 
-`probabilities` are float [rows, classes] adding up to 1; `labels` int64 [rows].
+`probabilities` are float [rows, classes]. `labels` are int64 [rows], and the probabilities of a row then add
+up to 1; or, where a row may have several labels, 0 or 1 in [rows, classes], and each stands for itself.
 """
 
 from __future__ import annotations
@@ -20,24 +21,86 @@ class Metrics:
 
     rows: int
     accuracy: float
-    accuracy_ci95: tuple[float, float]
+    accuracy_ci95: list[float]
     macro_f1: float
     log_loss: float
     ece: float
 
 
-def measure(probabilities: Floats, labels: Labels) -> Metrics:
-    """Return the metrics of `probabilities` against `labels`, of which there is at least one."""
-    predicted = probabilities.argmax(1)
-    right = int((predicted == labels).sum())
-    return Metrics(
-        rows=len(labels),
-        accuracy=right / len(labels),
-        accuracy_ci95=wilson_interval(right, len(labels)),
-        macro_f1=macro_f1(predicted, labels),
-        log_loss=log_loss(probabilities, labels),
-        ece=calibration_error(probabilities, labels),
-    )
+@dataclass(frozen=True)
+class MultilabelMetrics:
+    """The figures where a row may have several labels. subset_accuracy: of rows with all labels right."""
+
+    rows: int
+    subset_accuracy: float
+    subset_accuracy_ci95: list[float]
+    micro_f1: float
+    macro_f1: float
+    log_loss: float
+    ece: float
+
+
+def measure(
+    probabilities: Floats, labels: Labels, thresholds: Floats | None = None
+) -> Metrics | MultilabelMetrics:
+    """Return the metrics of `probabilities` against `labels`, of which there is at least one row.
+
+    thresholds: float [classes], where a row may have several labels (0.5 each without them).
+    """
+    predicted = decide(probabilities, labels.ndim == 2, thresholds)
+    right, rows = count_right(predicted, labels), len(labels)
+    shared = {
+        "macro_f1": macro_f1(predicted, labels),
+        "log_loss": log_loss(probabilities, labels),
+        "ece": calibration_error(probabilities, labels),
+    }
+    share, interval = right / rows, list(wilson_interval(right, rows))
+    if labels.ndim == 1:
+        return Metrics(rows, share, interval, **shared)
+    return MultilabelMetrics(rows, share, interval, micro_f1(predicted, labels), **shared)
+
+
+def score_answers(predicted: Labels, labels: Labels) -> dict[str, float]:
+    """Return the figures of `measure` that need no probabilities, by the same names."""
+    share = count_right(predicted, labels) / len(labels)
+    if labels.ndim == 1:
+        return {"accuracy": share, "macro_f1": macro_f1(predicted, labels)}
+    return {
+        "subset_accuracy": share,
+        "micro_f1": micro_f1(predicted, labels),
+        "macro_f1": macro_f1(predicted, labels),
+    }
+
+
+def decide(probabilities: Floats, multilabel: bool, thresholds: Floats | None = None) -> Labels:
+    """Return the likeliest class, int64 [rows]; or with `multilabel` the labels whose probability reaches
+    their threshold (0.5 without any), 0 or 1 in [rows, classes]."""
+    if multilabel:
+        return (probabilities >= (0.5 if thresholds is None else thresholds)).astype(np.int64)
+    return np.asarray(probabilities.argmax(1), np.int64)
+
+
+def count_right(predicted: Labels, labels: Labels) -> int:
+    """Return how many rows have their label, or all of their labels, right."""
+    same = predicted == labels
+    return int((same if labels.ndim == 1 else same.all(1)).sum())
+
+
+def choose_thresholds(probabilities: Floats, labels: Labels) -> Floats:
+    """Return for each label the threshold, float [classes], at which its F1 on these rows is highest.
+
+    Halfway between two neighbouring probabilities; 0.5 for a label that no row has.
+    """
+    thresholds = np.full(labels.shape[1], 0.5)
+    for column in np.flatnonzero(labels.any(0)):
+        order = np.argsort(-probabilities[:, column], kind="stable")
+        scores, hits = probabilities[order, column], labels[order, column].cumsum()
+        f1 = 2 * hits / (np.arange(1, len(order) + 1) + hits[-1])
+        f1[:-1][scores[:-1] == scores[1:]] = -1.0  # equal scores cannot be told apart
+        best = int(f1.argmax())
+        below = scores[best + 1] if best + 1 < len(scores) else 0.0
+        thresholds[column] = (scores[best] + below) / 2
+    return thresholds
 
 
 def wilson_interval(right: int, rows: int, z: float = 1.959964) -> tuple[float, float]:
@@ -49,24 +112,41 @@ def wilson_interval(right: int, rows: int, z: float = 1.959964) -> tuple[float, 
 
 
 def macro_f1(predicted: Labels, labels: Labels) -> float:
-    """Return the mean F1 over the classes that occur in either."""
+    """Return the mean F1 over the classes that occur in either (0 where none does)."""
+    if labels.ndim == 2:
+        hits, either = (predicted & labels).sum(0), predicted.sum(0) + labels.sum(0)
+        occurs = either > 0
+        return float((2 * hits[occurs] / either[occurs]).mean()) if occurs.any() else 0.0
     scores = []
     for label in np.union1d(predicted, labels):
-        hits = int(((predicted == label) & (labels == label)).sum())
-        scores.append(2 * hits / int((predicted == label).sum() + (labels == label).sum()))
+        right = int(((predicted == label) & (labels == label)).sum())
+        scores.append(2 * right / int((predicted == label).sum() + (labels == label).sum()))
     return float(np.mean(scores))
 
 
+def micro_f1(predicted: Labels, labels: Labels) -> float:
+    """Return the F1 over all labels of all rows together, both 0 or 1 in [rows, classes]."""
+    either = int(predicted.sum() + labels.sum())
+    return 2 * int((predicted & labels).sum()) / either if either else 0.0
+
+
 def log_loss(probabilities: Floats, labels: Labels) -> float:
-    """Return the mean negative log probability (nats) of the right label, cut off at 1e-12."""
-    right = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.clip(right, 1e-12, 1.0)).mean())
+    """Return the mean negative log probability (nats) of what is true, cut off at 1e-12: of the right
+    label; or, of several a row, of each label's presence or absence."""
+    if labels.ndim == 2:
+        true = np.where(labels == 1, probabilities, 1 - probabilities)
+    else:
+        true = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.clip(true, 1e-12, 1.0)).mean())
 
 
 def calibration_error(probabilities: Floats, labels: Labels, bins: int = 15) -> float:
-    """Return the expected calibration error over equally wide bins of confidence (Guo et al. 2017)."""
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == labels
+    """Return the expected calibration error over equally wide bins (Guo et al. 2017) of confidence; of
+    several labels a row, of the probability of each label."""
+    if labels.ndim == 2:
+        confidence, right = probabilities.ravel(), labels.ravel()
+    else:
+        confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     gap = np.bincount(bin_of, confidence - right, minlength=bins)
-    return float(np.abs(gap).sum() / len(labels))
+    return float(np.abs(gap).sum() / len(right))

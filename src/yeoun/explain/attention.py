@@ -13,7 +13,7 @@ from ..bundle import ModelBundle
 from ..data.batches import collate
 from ..data.tokens import TokenStore
 from ..errors import ConfigError
-from ..inference import predict
+from ..inference import predict_proba
 from ..nn.pooling import Attention
 from .explanation import Explanation, TokenScore
 
@@ -39,10 +39,11 @@ def explain_by_attention(bundle: ModelBundle, text: str) -> Explanation:
     tokens = bundle.indexer.tokens(text)
     first = len(weights) - len(tokens) if config.pad_side == "front" and config.pad_to != "none" else 0
     scored = zip(tokens, weights[first:].tolist(), strict=False)
-    answer = predict(bundle, [text])[0]
+    probabilities = predict_proba(bundle, [text])[0]
+    likeliest = int(probabilities.argmax())
     return Explanation(
-        label=answer.label,
-        probability=answer.probability,
+        label=bundle.label_names[likeliest],
+        probability=float(probabilities[likeliest]),
         method="attention",
         tokens=tuple(TokenScore(t.text, t.start, t.end, weight) for t, weight in scored),
         gap=None,

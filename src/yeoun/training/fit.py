@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..bundle import ModelBundle
 from ..config import Configuration, ModelConfig, TrainConfig
-from ..data.rows import Dataset, require_classes
+from ..data.rows import Dataset, require_classes, require_kind
 from ..data.splits import random_split, stratified_split
 from ..data.tokens import TokenStore
 from ..errors import ConfigError, DataError
-from ..evaluation.linear import LinearBaseline, fit_linear
-from ..evaluation.metrics import macro_f1, measure
-from ..inference import answer, softmax, torch_forward
+from ..evaluation.linear import fit_linear
+from ..evaluation.metrics import choose_thresholds, measure, score_answers
+from ..inference import answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier, count_parameters
 from ..text.indexer import TextIndexer
 from ..text.vectors import read_vectors
@@ -52,10 +53,14 @@ def fit(
     is not there, ResumeError for a state of another run.
     """
     require_classes(train)
-    if configuration != configuration.for_classes(len(train.label_names)):
+    fitting = configuration.for_labels(len(train.label_names), train.is_multilabel)
+    if configuration != fitting:
         raise ConfigError(
-            f"model.head = 'sigmoid' with {len(train.label_names)} labels: expected two; use softmax"
+            f"model.head = {configuration.model.head!r} with {len(train.label_names)} labels"
+            f"{', several a row' if train.is_multilabel else ''}: expected {fitting.model.head}"
         )
+    if valid is not None:
+        require_kind(valid, train.is_multilabel, "the validation rows")
     device = resolve_device(device)
     precision = resolve_precision(precision, device, configuration.model)
     identity = {
@@ -85,15 +90,25 @@ def fit(
             folder.begin(identity, indexer, resume, force)
         _go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
-    baseline = fit_linear(train.texts, train.targets, len(train.label_names))
+    baseline = fit_linear(train.texts, train.targets, len(train.label_names), train.weights)
     run.network.load_state_dict(best)
+    logits = answer(run.valid.store, configuration.text, torch_forward(run.network))
+    probabilities = to_probabilities(logits, train.is_multilabel)
+    thresholds = choose_thresholds(probabilities, valid.targets) if train.is_multilabel else None
     return ModelBundle(
         configuration=configuration,
         label_names=train.label_names,
         indexer=indexer,
         weights={name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()},
+        thresholds=() if thresholds is None else tuple(thresholds.tolist()),
         baseline=baseline,
-        metrics=_figures(run, baseline, valid, rows),
+        metrics={
+            "rows": rows,
+            "labels": list(valid.label_names),
+            **_figures(run),
+            "validation": asdict(measure(probabilities, valid.targets, thresholds)),
+            "linear_baseline": score_answers(baseline.predict(valid.texts), valid.targets),
+        },
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},
     )
@@ -111,10 +126,12 @@ def _held_out(
         train, valid = train.take(kept), train.take(held_out)
     if not len(valid):
         raise DataError("no validation rows: expected at least one")
-    untrained = set(range(len(train.label_names))) - set(train.targets.tolist())
-    if untrained:
+    several = train.is_multilabel
+    classes = len(train.label_names)
+    rows_of = train.targets.sum(0) if several else np.bincount(train.targets, minlength=classes)
+    if not rows_of.all():
         raise DataError(
-            f"no training row of label {train.label_names[min(untrained)]!r} is left beside the"
+            f"no training row of label {train.label_names[int(rows_of.argmin())]!r} is left beside the"
             f" {len(valid)} held out: add rows of it, take another seed, or give --valid"
         )
     return train, valid
@@ -172,7 +189,6 @@ def _start(
     if configuration.model.vectors:
         coverage = start_from_vectors(network, indexer, Path(configuration.model.vectors))
     network.to(device)
-    weights = balanced_weights(torch.from_numpy(train.targets), len(train.label_names)).to(device)
     return Run(
         network=network,
         optimizer=build_optimizer(network, configuration.train),
@@ -182,9 +198,22 @@ def _start(
         valid=IndexedRows(TokenStore(*indexer.index(valid.texts)), valid.targets),
         progress=Progress(),
         best={},
-        class_weights=weights if configuration.train.class_weight == "balanced" else None,
+        weights=_weights(train, configuration.train),
         vector_coverage=coverage,
     )
+
+
+def _weights(train: Dataset, config: TrainConfig) -> Tensor | None:
+    """Return how much each label counts: the rows' own weights times those that balance the classes."""
+    if train.weights is None and config.class_weight == "none":
+        return None
+    labels = torch.from_numpy(train.targets)
+    weights = torch.ones(labels.shape)
+    if config.class_weight == "balanced":
+        weights = balanced_weights(labels, len(train.label_names))
+    if train.weights is not None:
+        weights = (weights.T * torch.from_numpy(train.weights)).T
+    return weights / weights.mean()
 
 
 def start_from_vectors(network: TextClassifier, indexer: TextIndexer, path: Path) -> float:
@@ -215,25 +244,14 @@ def _go_on(run: Run, folder: TrainingFolder | None, watch: Callable[[Progress], 
     run_epochs(run, save, every, watch)
 
 
-def _figures(run: Run, baseline: LinearBaseline, valid: Dataset, rows: int) -> dict[str, Any]:
-    """Return what `train --json` prints of the best epoch, on the validation rows, in fp32."""
-    logits = answer(run.valid.store, run.configuration.text, torch_forward(run.network))
-    metrics = asdict(measure(softmax(logits), run.valid.labels))
-    metrics["accuracy_ci95"] = list(metrics["accuracy_ci95"])
-    linear = baseline.predict(valid.texts)
+def _figures(run: Run) -> dict[str, Any]:
+    """Return what `train --json` prints of the run itself."""
     progress = run.progress
     return {
-        "rows": rows,
-        "labels": list(valid.label_names),
         "parameters": count_parameters(run.network),
         "epochs": progress.epoch,
         "seconds": round(progress.seconds, 2),
         "tokens_per_second": round(progress.tokens / max(progress.seconds, 1e-9)),
         "precision": run.network.precision,
-        "validation": metrics,
-        "linear_baseline": {
-            "accuracy": float((linear == valid.targets).mean()),
-            "macro_f1": macro_f1(linear, valid.targets),
-        },
         **({} if run.vector_coverage is None else {"vector_coverage": run.vector_coverage}),
     }

@@ -19,10 +19,10 @@ from torch.optim import Optimizer
 from ..config import Configuration
 from ..data.batches import Batch, collate, training_order
 from ..data.tokens import TokenStore
-from ..evaluation.metrics import log_loss
-from ..inference import answer, softmax, torch_forward
+from ..evaluation.metrics import count_right, decide, log_loss
+from ..inference import answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier
-from .objective import count_right, objective
+from .objective import count_hits, objective
 from .optimization import clip_gradients, learning_rate
 from .state import Progress
 
@@ -31,7 +31,7 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class IndexedRows:
-    """Texts as token ids, with their labels (int64 [rows])."""
+    """Texts as token ids, with their labels (int64 [rows], or [rows, classes])."""
 
     store: TokenStore
     labels: npt.NDArray[np.int64]
@@ -41,7 +41,8 @@ class IndexedRows:
 class Run:
     """What one training run works on.
 
-    class_weights: a weight for each class [C], None where all rows count alike. vector_coverage: the
+    weights: how much each label of the training rows counts, of their labels' shape, None where all count
+    alike. vector_coverage: the
     share of the vocabulary that started from given word vectors, None where none were given.
     """
 
@@ -53,7 +54,7 @@ class Run:
     valid: IndexedRows
     progress: Progress
     best: Weights
-    class_weights: Tensor | None
+    weights: Tensor | None
     vector_coverage: float | None
 
 
@@ -109,13 +110,14 @@ def train_step(run: Run, batch: Batch) -> None:
     )
     network.train()
     logits = network(token_ids, lengths)
-    loss = objective(logits, labels, config.label_smoothing, run.class_weights)
+    weights = None if run.weights is None else run.weights[batch.rows].to(device)
+    loss = objective(logits, labels, config.label_smoothing, weights)
     run.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     clip_gradients([p for p in network.parameters() if p.requires_grad], config.clip)
     run.optimizer.step()
     progress.loss_sum += loss.item() * len(batch.rows)
-    progress.right += count_right(logits, labels)
+    progress.right += count_hits(logits, labels)
     progress.rows += len(batch.rows)
     progress.tokens += int(run.train.store.lengths[batch.rows].sum())
 
@@ -125,13 +127,15 @@ def finish_epoch(run: Run) -> None:
     progress = run.progress
     started = time.perf_counter()
     logits = answer(run.valid.store, run.configuration.text, torch_forward(run.network))
-    right = logits.argmax(1) == run.valid.labels
+    labels = run.valid.labels
+    probabilities = to_probabilities(logits, labels.ndim == 2)
+    right = count_right(decide(probabilities, labels.ndim == 2), labels)
     record = {
         "epoch": progress.epoch + 1,
         "loss": progress.loss_sum / progress.rows,
         "accuracy": progress.right / progress.rows,
-        "validation_loss": log_loss(softmax(logits), run.valid.labels),
-        "validation_accuracy": float(right.mean()),
+        "validation_loss": log_loss(probabilities, labels),
+        "validation_accuracy": right / len(labels),
     }
     progress.seconds += time.perf_counter() - started
     record["seconds"] = round(progress.seconds, 3)

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 
-def objective(
-    logits: Tensor, labels: Tensor, smoothing: float, class_weights: Tensor | None = None
-) -> Tensor:
-    """Return the mean loss (nats) of `logits` against `labels` [N] (int64).
+def objective(logits: Tensor, labels: Tensor, smoothing: float, weights: Tensor | None = None) -> Tensor:
+    """Return the mean loss (nats) of `logits` against `labels` [N], or 0 and 1 in [N, C] (int64).
 
-    Cross-entropy for logits [N, C]; binary cross-entropy for a sigmoid's [N, 1]. `smoothing` spreads
-    that share of each target evenly over the classes (Szegedy et al. 2016). `class_weights` [C] weighs
-    each row by its label; the mean is then the weighted one.
+    Cross-entropy for logits [N, C]; binary cross-entropy for a sigmoid's [N, 1] and for several labels a
+    row. `smoothing` spreads that share of each target evenly over the classes (Szegedy et al. 2016).
+    `weights`, of the shape of `labels`, say how much each of them counts; their mean over all training
+    rows is 1.
     """
-    if logits.shape[1] == 1:
+    if labels.dim() == 2 or logits.shape[1] == 1:
         targets = labels.to(logits.dtype) * (1 - smoothing) + smoothing / 2
-        losses = functional.binary_cross_entropy_with_logits(logits.squeeze(1), targets, reduction="none")
+        losses = functional.binary_cross_entropy_with_logits(
+            logits.view_as(targets), targets, reduction="none"
+        )
     else:
         losses = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-    if class_weights is None:
-        return losses.mean()
-    weights = class_weights[labels]
-    return (losses * weights).sum() / weights.sum()
+    return losses.mean() if weights is None else (losses * weights).mean()
 
 
 def balanced_weights(labels: Tensor, classes: int) -> Tensor:
-    """Return a weight for each class [C], inverse to its rows in `labels`, 1 on average over the rows."""
+    """Return how much each label counts, of the shape of `labels` and 1 on average, so that all classes
+    count alike; of several labels a row [N, C], presence and absence of each."""
+    if labels.dim() == 2:
+        present = labels.sum(0).clamp(1, len(labels) - 1).float()
+        return len(labels) / (2 * torch.where(labels == 1, present, len(labels) - present))
     counts = labels.bincount(minlength=classes).clamp(min=1)
-    return len(labels) / (classes * counts.float())
+    return (len(labels) / (classes * counts.float()))[labels]
 
 
-def count_right(logits: Tensor, labels: Tensor) -> int:
-    """Return how many rows have their own label first."""
+def count_hits(logits: Tensor, labels: Tensor) -> int:
+    """Return how many rows have their own label first, or of several each on its side of 0."""
+    if labels.dim() == 2:
+        return int(((logits > 0) == labels.bool()).all(1).sum())
     predicted = (logits > 0).squeeze(1).long() if logits.shape[1] == 1 else logits.argmax(1)
     return int((predicted == labels).sum())
