@@ -74,7 +74,7 @@ def at_the_command_line(*arguments: str) -> tuple[list[str], Floats]:
 
 
 def test_the_texts_are_what_they_are_called(classifier: RecurrentTextClassifier) -> None:
-    ids, offsets = classifier.bundle_.indexer.index(ALL)
+    ids, offsets, _ = classifier.bundle_.indexer.index(ALL)
     tokens = {name: ids[offsets[i] : offsets[i + 1]].tolist() for i, name in enumerate(NAMES)}
     assert tokens["empty"] == tokens["blank"] == []
     assert len(tokens["one token"]) == 1

@@ -40,7 +40,7 @@ def test_spans_cut_the_text_as_typed_in_order(scheme: str, text: str, decomposed
     assert all(0 <= token.start <= token.end <= len(text) for token in tokens)
     assert all(token.text == text[token.start : token.end] for token in tokens)
     assert all(a.start <= b.start for a, b in pairwise(tokens))
-    ids, offsets = indexer.index([text, ""])
+    ids, offsets, _ = indexer.index([text, ""])
     assert ids.tolist() == [token.token_id for token in tokens]
     assert offsets[1] == offsets[2]
 

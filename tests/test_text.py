@@ -75,7 +75,7 @@ def indexer(scheme: str, **changes: Any) -> TextIndexer:
 
 def ids_of(fitted: TextIndexer, text: str) -> list[int]:
     """The ids of one text."""
-    token_ids, offsets = fitted.index([text])
+    token_ids, offsets, _ = fitted.index([text])
     assert offsets.tolist() == [0, len(token_ids)]
     return [int(i) for i in token_ids]
 
@@ -110,7 +110,7 @@ def test_index_equals_tokens_text_by_text(
     scheme: str, start_token: bool, truncate: str, texts: list[str], maximum_length: int
 ) -> None:
     fitted = indexer(scheme, start_token=start_token, truncate=truncate, maximum_length=maximum_length)
-    token_ids, offsets = fitted.index(texts)
+    token_ids, offsets, _ = fitted.index(texts)
     assert token_ids.dtype == np.int32
     assert offsets.dtype == np.int64
     assert len(offsets) == len(texts) + 1
@@ -215,7 +215,7 @@ def test_truncation_keeps_the_end_it_is_told_to(
     expected = [START_ID] * shift + [LETTERS[c] + shift for c in kept]
     assert ids_of(fitted, "a b c d e f g h") == expected
     texts = ["h", "a b c d e f g h", "", "a b c d e f g h", "a b"]
-    token_ids, offsets = fitted.index(texts)
+    token_ids, offsets, _ = fitted.index(texts)
     for i in (1, 3):
         assert token_ids[offsets[i] : offsets[i + 1]].tolist() == expected
     spans = [token.text for token in fitted.tokens("a b c d e f g h")]
@@ -224,7 +224,7 @@ def test_truncation_keeps_the_end_it_is_told_to(
 
 def test_the_start_token_stands_in_front_of_every_text() -> None:
     fitted = of_letters(start_token=True)
-    token_ids, offsets = fitted.index(["", "b", "", ""])
+    token_ids, offsets, _ = fitted.index(["", "b", "", ""])
     assert token_ids.tolist() == [START_ID, START_ID, 4, START_ID, START_ID]
     assert offsets.tolist() == [0, 1, 3, 4, 5]
     assert fitted.tokens("") == [Token("", 0, 0, START_ID)]
@@ -232,16 +232,33 @@ def test_the_start_token_stands_in_front_of_every_text() -> None:
 
 def test_no_texts_have_no_tokens() -> None:
     for start_token in (False, True):
-        token_ids, offsets = of_letters(start_token=start_token).index([])
+        token_ids, offsets, _ = of_letters(start_token=start_token).index([])
         assert token_ids.tolist() == []
         assert offsets.tolist() == [0]
 
 
 def test_texts_beyond_one_chunk_are_indexed_like_the_first() -> None:
     fitted = of_letters()
-    token_ids, offsets = fitted.index(["a b c"] * 10_001 + ["h"])
+    token_ids, offsets, _ = fitted.index(["a b c"] * 10_001 + ["h"])
     assert offsets.tolist() == [*range(0, 3 * 10_001 + 1, 3), 3 * 10_001 + 1]
     assert token_ids[-4:].tolist() == [2, 3, 4, 9]
+
+
+def test_texts_that_lose_tokens_are_counted() -> None:
+    texts = ["a b c", "a b c d", "a b", "", "a b c d e"]
+    assert of_letters(maximum_length=3).index(texts).shortened == 2
+    assert of_letters(maximum_length=3, start_token=True).index(texts).shortened == 3
+    assert of_letters(maximum_length=0).index(texts).shortened == 0
+
+
+@pytest.mark.parametrize("scheme", [*BUILT_IN, *ANALYZERS])
+def test_fitting_and_indexing_in_one_pass_is_fitting_then_indexing(scheme: str) -> None:
+    config = TextConfig(scheme=scheme, vocabulary_size=80, minimum_count=1, maximum_length=5)
+    one_pass, indexed = TextIndexer.fit_index(TRAINING, config)
+    fitted = TextIndexer.fit(TRAINING, config)
+    assert one_pass.to_json() == fitted.to_json()
+    for ours, theirs in zip(indexed, fitted.index(TRAINING), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_text_of_one_hundred_thousand_tokens_is_cut_at_the_maximum() -> None:
@@ -265,7 +282,7 @@ def test_the_vocabulary_is_never_larger_than_asked_for(scheme: str, start_token:
         assert scheme == "unigram"  # it needs room for every character
         return
     assert fitted.vocabulary_size <= size
-    token_ids, _ = fitted.index(TRAINING)
+    token_ids, _, _ = fitted.index(TRAINING)
     assert token_ids.max() < fitted.vocabulary_size
 
 

@@ -68,7 +68,7 @@ def predict_proba(bundle: ModelBundle, texts: Sequence[str], precision: str = "f
     Raises DataError for a text that is not a string.
     """
     require_strings(texts)
-    store = TokenStore(*bundle.indexer.index(texts))
+    store = TokenStore(*bundle.indexer.index(texts)[:2])
     forward = torch_forward(bundle.network, precision)
     logits = answer(store, bundle.configuration.text, forward)
     return to_probabilities(logits.reshape(len(texts), len(bundle.label_names)), bundle.is_multilabel)

@@ -82,6 +82,9 @@ def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
     print(f"  {figures['tokens_per_second']:,} tokens/s; kept epoch {bundle.provenance['best_epoch']}")
     if "vector_coverage" in figures:
         print(f"  {figures['vector_coverage']:.1%} of the vocabulary started from the given vectors")
+    if shortened := figures.get("shortened"):
+        limit = bundle.configuration.text.maximum_length
+        print(f"  {shortened:,} training texts are longer than the {limit:,} tokens that are read of each")
     rows = f"validation ({own['rows']:,} rows)"
     print(f"{rows:<26}" + "".join(f"{FIGURES[name]:<17}" for name in linear))
     print(f"{'  this model':<26}" + "".join(f"{own[name]:<17.4f}" for name in linear))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,6 @@ from .morphemes import ANALYZERS, analyzer
 from .normalization import align, normalize
 from .schemes import fit_vocabulary, special_tokens
 
-TokenIds = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.int64]
 Prepared = str | list[str]  # a normalised text, or the words that an analyser cut it into
 _CHUNK = 10_000
 
@@ -30,6 +29,18 @@ class Token:
     start: int
     end: int
     token_id: int
+
+
+class Indexed(NamedTuple):
+    """Texts as ragged token ids: text i has those from `offsets[i]` to `offsets[i + 1]`.
+
+    token_ids: int32 [tokens]. offsets: int64 [texts + 1]. shortened: how many texts were longer than
+    `maximum_length` and lost tokens.
+    """
+
+    token_ids: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    shortened: int
 
 
 class TextIndexer:
@@ -49,12 +60,12 @@ class TextIndexer:
         return cls(_fit_vocabulary(_prepare(texts, config), config), config)
 
     @classmethod
-    def fit_index(cls, texts: Sequence[str], config: TextConfig) -> tuple[TextIndexer, TokenIds, Offsets]:
+    def fit_index(cls, texts: Sequence[str], config: TextConfig) -> tuple[TextIndexer, Indexed]:
         """Return what `fit` does, and what its `index` does of the same texts, which an analyser then
         cuts once instead of twice."""
         prepared = _prepare(texts, config)
         indexer = cls(_fit_vocabulary(prepared, config), config)
-        return indexer, *indexer._index(prepared)
+        return indexer, indexer._index(prepared)
 
     @classmethod
     def from_json(cls, json: str, config: TextConfig) -> TextIndexer:
@@ -76,9 +87,8 @@ class TextIndexer:
         """The number of token ids, special tokens included."""
         return int(self.tokenizer.get_vocab_size())
 
-    def index(self, texts: Sequence[str]) -> tuple[TokenIds, Offsets]:
-        """Return `(token_ids [tokens], offsets [texts + 1])`: text i has those from `offsets[i]` to
-        `offsets[i + 1]`.
+    def index(self, texts: Sequence[str]) -> Indexed:
+        """Return the token ids of each text.
 
         Truncated as configured, the start token in front where there is one; an empty text has no
         other token. Nothing is padded.
@@ -86,8 +96,8 @@ class TextIndexer:
         chunks = (texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK))
         return self._index(chain.from_iterable(_prepare(chunk, self.config) for chunk in chunks))
 
-    def _index(self, prepared: Iterable[Prepared]) -> tuple[TokenIds, Offsets]:
-        pieces, lengths = [np.zeros(0, np.int32)], []
+    def _index(self, prepared: Iterable[Prepared]) -> Indexed:
+        pieces, lengths, shortened = [np.zeros(0, np.int32)], [], 0
         is_cut = self.config.scheme in ANALYZERS
         for chunk in _chunks(prepared):
             encoded = self.tokenizer.encode_batch_fast(
@@ -100,12 +110,13 @@ class TextIndexer:
             kept, kept_lengths = self._kept(chunk_lengths)
             pieces.append(flat[kept])
             lengths.append(kept_lengths)
+            shortened += int((kept_lengths < chunk_lengths).sum())
         offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
         token_ids = np.concatenate(pieces)
         if self.config.start_token:
             token_ids = np.insert(token_ids, offsets[:-1], np.int32(START_ID))
             offsets = offsets + np.arange(len(offsets))
-        return token_ids, offsets
+        return Indexed(token_ids, offsets, shortened)
 
     def tokens(self, text: str) -> list[Token]:
         """Return the tokens of `text` that `index` keeps, with spans in `text` as typed.

@@ -179,6 +179,12 @@ def _fit_unigram(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig) 
     specials = len(special_tokens(config))
     # Sums over threads differ in the last digits; rounding gives the same scores and order each time.
     pieces = [(piece, round(score, 6)) for piece, score in learned["vocab"]]
+    # Characters too rare to be pieces get the lowest score plus 0.0001 for each one before, in the order of
+    # a hash map; here all have the lowest.
+    letters = [score for piece, score in pieces[specials:] if len(piece) == 1]
+    lowest = min(letters, default=0.0)
+    rare = lowest + 1e-4 * len(letters)
+    pieces = [(p, lowest if len(p) == 1 and s <= rare else s) for p, s in pieces]
     pieces[specials:] = sorted(pieces[specials:], key=lambda entry: (-entry[1], entry[0]))
     pipeline.model = models.Unigram(pieces[: config.vocabulary_size], unk_id=UNKNOWN_ID)
 

@@ -80,11 +80,11 @@ def fit(
     train, valid = _held_out(train, valid, configuration.train, seed)
     indexer = folder.indexer(configuration.text) if folder is not None and resume else None
     if indexer is None:
-        indexer, token_ids, offsets = TextIndexer.fit_index(train.texts, configuration.text)
+        indexer, indexed = TextIndexer.fit_index(train.texts, configuration.text)
     else:
-        token_ids, offsets = indexer.index(train.texts)
+        indexed = indexer.index(train.texts)
     with torch.random.fork_rng(devices=[]):
-        store = TokenStore(token_ids, offsets)
+        store = TokenStore(*indexed[:2])
         run = _start(indexer, store, train, valid, configuration, seed, precision, device)
         if folder is not None:
             folder.begin(identity, indexer, resume, force)
@@ -105,6 +105,7 @@ def fit(
         metrics={
             "rows": rows,
             "labels": list(valid.label_names),
+            "shortened": indexed.shortened,
             **_figures(run),
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             "linear_baseline": score_answers(baseline.predict(valid.texts), valid.targets),
@@ -195,7 +196,7 @@ def _start(
         configuration=configuration,
         seed=seed,
         train=IndexedRows(store, train.targets),
-        valid=IndexedRows(TokenStore(*indexer.index(valid.texts)), valid.targets),
+        valid=IndexedRows(TokenStore(*indexer.index(valid.texts)[:2]), valid.targets),
         progress=Progress(),
         best={},
         weights=_weights(train, configuration.train),
