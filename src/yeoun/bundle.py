@@ -82,8 +82,8 @@ class ModelBundle:
 
     def word_vectors(self) -> tuple[list[str], npt.NDArray[np.float32]]:
         """Return the vocabulary without its special tokens and the learned vectors [words, E]."""
-        specials = len(special_tokens(self.configuration.text))
-        return self.indexer.vocabulary()[specials:], self.weights["embedding.weight"][specials:]
+        words = self.indexer.vocabulary()[len(special_tokens(self.configuration.text)) :]
+        return words, self.weights["embedding.weight"][-len(words) :]
 
     def files(self, pictures: Mapping[str, bytes] = MappingProxyType({})) -> dict[str, bytes]:
         """Return the content of each file of the folder, by name; pictures go to `plots/`."""

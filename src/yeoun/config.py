@@ -17,6 +17,7 @@ from .errors import ConfigError
 
 SCHEMES = ("whitespace", "words", "characters", "jamo", "bpe", "unigram", "kiwi", "okt", "spacy")
 ENCODERS = ("rnn", "lstm", "gru", "convolution")
+INPUTS = ("embedding", "counts")
 POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attention")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
 PAD_ID, UNKNOWN_ID, START_ID = 0, 1, 2  # the first entries of every vocabulary
@@ -105,6 +106,9 @@ class TextConfig:
 class ModelConfig:
     """The network: embedding, encoder, pooling, head.
 
+    inputs: what the encoder reads: an `embedding`, a learned vector a token; or `counts`, how often each
+        word of the vocabulary occurs in the text, as a sequence of one step (a defect of published
+        systems, kept for their reproduction: nothing recurs).
     encoder: the recurrent cell (LSTM alone has a fused kernel on the CPU and is the fastest there), or
         a `convolution` over 3, 4 and 5 neighbouring words.
     hidden_size: units per direction and layer, or filters per width.
@@ -123,6 +127,7 @@ class ModelConfig:
         (two in a GRU, as there) and a forget bias of 1.
     """
 
+    inputs: str = "embedding"
     encoder: str = "lstm"
     hidden_size: int = 128
     layers: int = 1
@@ -146,6 +151,14 @@ class ModelConfig:
         for name in ("dropout", "embedding_dropout", "word_dropout"):
             _within(f"model.{name}", getattr(self, name), 0.0, 0.95)
         _one_of("model.head", self.head, ("softmax", "sigmoid", "sigmoids"))
+        _one_of("model.inputs", self.inputs, INPUTS)
+        one_step = (self.layers, self.bidirectional, self.pooling, self.vectors) == (1, False, "last", "")
+        if self.inputs == "counts" and (self.encoder == "convolution" or not one_step):
+            _refuse(
+                "model.inputs",
+                self.inputs,
+                "embedding; or one layer of a recurrent cell, not bidirectional, pooling last, no vectors",
+            )
         _one_of("model.initialization", self.initialization, ("torch", "keras"))
 
 

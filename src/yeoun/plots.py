@@ -1,4 +1,5 @@
-"""Pictures, as PNG bytes: the history of a training run, and a text with its tokens shaded by score."""
+"""Pictures, as PNG or SVG: the history of a training run, a confusion matrix, a text with its tokens shaded
+by score, and the gates over a text."""
 
 from __future__ import annotations
 
@@ -7,6 +8,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from .explain.explanation import Explanation
 
@@ -24,7 +28,10 @@ KOREAN_FONTS = (
 _TRAIN, _VALID, _INK, _SHADE = "#8a5a00", "#1f5fa8", "#222222", (0.95, 0.60, 0.15)
 
 
-def history_picture(history: Sequence[Mapping[str, Any]], best_epoch: int) -> bytes:
+KINDS = ("png", "svg")
+
+
+def history_picture(history: Sequence[Mapping[str, Any]], best_epoch: int, kind: str = "png") -> bytes:
     """Return loss and accuracy of training and validation by epoch, the kept epoch marked."""
     from matplotlib.ticker import MaxNLocator
 
@@ -42,17 +49,83 @@ def history_picture(history: Sequence[Mapping[str, Any]], best_epoch: int) -> by
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False, fontsize=8)
-    return _png(figure)
+    return _rendered(figure, kind)
 
 
-def explanation_picture(explanation: Explanation, width: float = 9.0) -> bytes:
+def confusion_picture(
+    labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], names: Sequence[str], kind: str = "png"
+) -> bytes:
+    """Return how often each class (rows) got each answer (columns), shaded by its share of the row."""
+    counts = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    shares = counts / counts.sum(1, keepdims=True).clip(1)
+    side = max(3.2, 0.42 * len(names) + 2.0)
+    figure = _figure(side + 0.8, side)
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    size = 9 if len(names) <= 10 else 6
+    for row, column in np.ndindex(*counts.shape):
+        if counts[row, column]:
+            shade = "white" if shares[row, column] > 0.5 else _INK
+            axes.text(
+                column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=size, color=shade
+            )
+    family = _font_for("".join(names))
+    axes.set_xticks(range(len(names)), names, family=family, rotation=45, ha="right", fontsize=size)
+    axes.set_yticks(range(len(names)), names, family=family, fontsize=size)
+    axes.set(xlabel="answer", ylabel="truth")
+    return _rendered(figure, kind)
+
+
+def gates_picture(explanation: Explanation, kind: str = "png") -> bytes:
+    """Return the gates and states of every layer over the tokens, one row of shades a unit.
+
+    Gates run from 0, shut, to 1, open; an LSTM's cell gate and all states from below to above 0.
+    """
+    traces, tokens = explanation.layers, [token.text for token in explanation.tokens]
+    names = list(traces[0].arrays())
+    width = max(3.0, 0.32 * len(tokens) + 1.2)
+    figure = _figure(width * len(traces), 1.25 * len(names) + 1.0)
+    grid = figure.subplots(len(names), len(traces), squeeze=False)
+    family = _font_for("".join(tokens))
+    for column, trace in enumerate(traces):
+        for row, (name, values) in enumerate(trace.arrays().items()):
+            axes = grid[row, column]
+            is_gate = name.endswith("gate") and name not in ("cell gate", "new gate")
+            largest = max(1.0, float(np.abs(values).max(initial=0.0)))
+            colors = ("Oranges", 0.0, 1.0) if is_gate else ("RdBu_r", -largest, largest)
+            shown = axes.imshow(values.T, aspect="auto", cmap=colors[0], vmin=colors[1], vmax=colors[2])
+            bar = figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02)
+            bar.ax.tick_params(labelsize=6)
+            axes.set_yticks([])
+            axes.set_ylabel(name, fontsize=8)
+            axes.set_xticks([])
+            if row == 0:
+                axes.set_title(f"layer {trace.layer}, {trace.direction}", fontsize=9)
+        grid[-1, column].set_xticks(
+            range(len(tokens)),
+            [_plain(token) for token in tokens],
+            family=family,
+            rotation=60,
+            ha="right",
+            fontsize=8,
+        )
+    figure.suptitle(
+        f"{explanation.label}, probability {explanation.probability:.3f}", fontsize=9, family=family
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        return _rendered(figure, kind)
+
+
+def explanation_picture(explanation: Explanation, kind: str = "png", width: float = 9.0) -> bytes:
     """Return the tokens in reading order, each shaded by the size of its score, the largest deepest.
 
     A character that no installed font has is drawn as a box; for Hangul see `korean_font`.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        return _png(_shaded_tokens(explanation, width))
+        return _rendered(_shaded_tokens(explanation, width), kind)
 
 
 def _shaded_tokens(explanation: Explanation, width: float) -> Figure:
@@ -66,7 +139,7 @@ def _shaded_tokens(explanation: Explanation, width: float) -> Figure:
     )
     height, line, x, lines = 0.30, 1, 0.15, []
     for token in explanation.tokens:
-        words = " ".join(token.text.split()).replace("$", r"\$")
+        words = _plain(token.text)
         if not words:
             continue
         shade = abs(token.score) / largest
@@ -115,9 +188,15 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _png(figure: Figure) -> bytes:
+def _plain(text: str) -> str:
+    """Return a text as matplotlib draws it: on one line, a dollar sign without its meaning."""
+    return " ".join(text.split()).replace("$", r"\$")
+
+
+def _rendered(figure: Figure, kind: str) -> bytes:
     if any(axes for axes in figure.axes):
         figure.tight_layout()
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
+    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
+    figure.savefig(buffer, format=kind, facecolor="white", metadata=metadata)
     return buffer.getvalue()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from yeoun.nn.cells import CELLS, GATES, State, unroll
+from yeoun.nn.cells import CELLS, GATES, State, unroll, weigh_input
 from yeoun.nn.masking import reversal_index, reverse
 from yeoun.nn.recurrent import RecurrentLayer, RecurrentStack
 
@@ -76,7 +76,9 @@ def test_the_fused_stack_equals_the_equations_in_values_and_gradients(
 def test_a_cell_names_every_gate_it_has(encoder: str) -> None:
     layer = RecurrentLayer(encoder, WIDTH, HIDDEN, "torch")
     zero = torch.zeros(ROWS, HIDDEN)
-    _, gates = CELLS[encoder](torch.randn(ROWS, WIDTH), State(zero, zero), layer.weights)
+    _, gates = CELLS[encoder](
+        weigh_input(torch.randn(ROWS, WIDTH), layer.weights), State(zero, zero), layer.weights
+    )
     assert len(gates) == (GATES[encoder] if encoder != "rnn" else 0)
     assert all(gate.shape == (ROWS, HIDDEN) for gate in gates.values())
 

@@ -89,7 +89,7 @@ def test_attention_on_padding_is_exactly_zero_and_adds_up_to_one(
     network = build("lstm", bidirectional, 1, "attention", "fp32")
     assert isinstance(network.pooling, Attention)
     token_ids, lengths = padded(rows, 40, junk=9)
-    weights = network.pooling.weights(network.encode(network.embed(token_ids), lengths), lengths)
+    weights = network.pooling.weights(network.encode(network.embed(token_ids, lengths), lengths), lengths)
     real = torch.arange(40).unsqueeze(1) < lengths
     assert (weights[~real] == 0).all()
     torch.testing.assert_close(weights.sum(0), (lengths > 0).float())
@@ -100,7 +100,7 @@ def test_attention_on_padding_is_exactly_zero_and_adds_up_to_one(
 def test_an_empty_text_pools_to_zero(pooling: str) -> None:
     network = build("gru", True, 1, pooling, "fp32")
     token_ids, lengths = padded([np.zeros(0, np.int64), np.array([4, 5])], 2)
-    pooled = network.pool(network.encode(network.embed(token_ids), lengths), lengths)
+    pooled = network.pool(network.encode(network.embed(token_ids, lengths), lengths), lengths)
     assert (pooled[0] == 0).all()
     assert (pooled[1] != 0).any()
 

@@ -84,6 +84,8 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate = verbs.add_parser("evaluate", help="score a model on labelled rows")
     evaluate.add_argument("bundle", metavar="BUNDLE")
     _source(evaluate)
+    evaluate.add_argument("--picture", metavar="FILE", help="draw the confusion matrix as .png or .svg")
+    evaluate.add_argument("--force", action="store_true", help="replace the picture")
     _json(evaluate)
 
     predict = verbs.add_parser("predict", help="label texts")
@@ -99,8 +101,8 @@ def build_parser() -> argparse.ArgumentParser:
     explain = verbs.add_parser("explain", help="show what a label came from")
     explain.add_argument("bundle", metavar="BUNDLE")
     explain.add_argument("text", metavar="TEXT")
-    explain.add_argument("--method", default="attention", metavar="NAME", help="attention")
-    explain.add_argument("--picture", metavar="FILE.png", help="draw the tokens shaded by score")
+    explain.add_argument("--method", default="attention", metavar="NAME", help="attention (default) or gates")
+    explain.add_argument("--picture", metavar="FILE", help="draw it as .png or .svg")
     explain.add_argument("--force", action="store_true", help="replace the picture")
     _json(explain)
 

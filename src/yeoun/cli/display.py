@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from ..data.tables import Table
@@ -22,6 +26,29 @@ def note(message: str) -> None:
 def emit(value: dict[str, Any]) -> None:
     """Write one JSON object as a line of standard output."""
     print(json.dumps(value, ensure_ascii=False))
+
+
+def picture_path(options: argparse.Namespace) -> Path | None:
+    """Return where --picture asks for one. Raises UsageError for another kind, OutputError for a place that
+    is taken."""
+    if not options.picture:
+        return None
+    path = Path(options.picture)
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise UsageError(f"--picture {path}: expected a name ending in .png or .svg")
+    if path.exists() and not options.force:
+        raise OutputError(f"{path}: exists already; choose another place or use --force")
+    return path
+
+
+def note_picture(path: Path, text: str) -> None:
+    """Say that a picture was drawn, and whether a font for its Hangul is missing."""
+    from ..plots import KOREAN_FONTS, korean_font
+
+    note(f"drawn to {path}")
+    if korean_font() is None and any("가" <= c <= "힣" for c in text):
+        fonts = ", ".join(KOREAN_FONTS)
+        note(f"no font with Hangul is installed, so it shows as boxes; install one of {fonts}")
 
 
 def in_words(answer: Prediction) -> str:

@@ -12,22 +12,25 @@ import numpy as np
 from ..card import FIGURES
 from ..data.rows import Dataset, require_kind
 from ..data.sources import read_source
-from ..errors import DataError
-from .display import describe, emit, in_words
+from ..errors import DataError, UsageError
+from .display import describe, emit, in_words, note_picture, picture_path
 
 
 def run(options: argparse.Namespace) -> None:
     """Score a bundle on labelled rows, the linear baseline beside it."""
-    from ..bundle import ModelBundle
+    from ..bundle import ModelBundle, write_durably
     from ..evaluation.metrics import measure, score_answers
     from ..inference import answers_of, decide_labels, predict_proba
 
+    picture = picture_path(options)
     bundle = ModelBundle.load(Path(options.bundle))
     names = bundle.label_names
     table = read_source(options.source, options.text, options.label, options.data_dir, names)
     describe(table, guessed=not (options.text and options.label))
     rows = table.dataset
     require_kind(rows, bundle.is_multilabel, options.source)
+    if picture and bundle.is_multilabel:
+        raise UsageError("--picture: a confusion matrix needs one label a row; this model gives several")
     if not len(rows):
         raise DataError(f"{options.source}: no rows; expected at least one")
     started = time.perf_counter()
@@ -38,6 +41,12 @@ def run(options: argparse.Namespace) -> None:
     linear = None
     if bundle.baseline is not None:
         linear = score_answers(bundle.baseline.predict(rows.texts), rows.targets)
+    if picture:
+        from ..plots import confusion_picture
+
+        drawn = confusion_picture(rows.targets, chosen, names, picture.suffix[1:].lower())
+        write_durably(picture, drawn)
+        note_picture(picture, "".join(names))
     if options.json:
         emit({**figures, "texts_per_second": round(len(rows) / seconds, 1), "linear_baseline": linear})
         return

@@ -5,26 +5,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..errors import OutputError
-from .display import emit, note
+from .display import emit, note_picture, picture_path
 
 
 def run(options: argparse.Namespace) -> None:
     """Print a score for each token of a text, and draw it if asked."""
     from ..bundle import ModelBundle, write_durably
     from ..explain import explain
-    from ..plots import KOREAN_FONTS, explanation_picture, korean_font
+    from ..plots import explanation_picture, gates_picture
 
-    picture = Path(options.picture) if options.picture else None
-    if picture and picture.exists() and not options.force:
-        raise OutputError(f"{picture}: exists already; choose another place or use --force")
+    picture = picture_path(options)
     explanation = explain(ModelBundle.load(Path(options.bundle)), options.text, options.method)
     if picture:
-        write_durably(picture, explanation_picture(explanation))
-        note(f"drawn to {picture}")
-        if korean_font() is None and any("가" <= c <= "힣" for c in options.text):
-            fonts = ", ".join(KOREAN_FONTS)
-            note(f"no font with Hangul is installed, so it shows as boxes; install one of {fonts}")
+        draw = gates_picture if explanation.layers else explanation_picture
+        write_durably(picture, draw(explanation, picture.suffix[1:].lower()))
+        note_picture(picture, options.text)
     if options.json:
         emit(explanation.as_dict())
         return

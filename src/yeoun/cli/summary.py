@@ -34,10 +34,11 @@ def layers(configuration: Configuration, vocabulary_size: int, classes: int) -> 
     with torch.device("meta"):
         network = TextClassifier(configuration.model, vocabulary_size, classes)
     model = configuration.model
-    rows = [("embedding", f"N, T, {model.embedding_size}", count_parameters(network.embedding))]
+    first, steps = ("counts, weighed", "1") if model.inputs == "counts" else ("embedding", "T")
+    rows = [(first, f"N, {steps}, {network.embedding.embedding_dim}", count_parameters(network.embedding))]
     layer_width = network.encoder.width // network.encoder.directions
     for name, layer in network.encoder.named_layers():
-        rows.append((f"{model.encoder} {name}", f"N, T, {layer_width}", count_parameters(layer)))
+        rows.append((f"{model.encoder} {name}", f"N, {steps}, {layer_width}", count_parameters(layer)))
     pooling = network.pooling
     parameters = count_parameters(pooling) if isinstance(pooling, torch.nn.Module) else 0
     rows.append((f"pooling: {model.pooling}", f"N, {network.head.in_features}", parameters))

@@ -8,11 +8,13 @@ from ..bundle import ModelBundle
 from ..errors import ConfigError
 from .attention import explain_by_attention
 from .explanation import Explanation
+from .gates import explain_by_gates
 
 __all__ = ["EXPLAINERS", "Explanation", "explain"]
 
 EXPLAINERS: dict[str, Callable[[ModelBundle, str], Explanation]] = {
     "attention": explain_by_attention,
+    "gates": explain_by_gates,
 }
 
 

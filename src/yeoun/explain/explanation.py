@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+States = npt.NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class TokenScore:
@@ -17,11 +22,41 @@ class TokenScore:
 
 
 @dataclass(frozen=True)
+class LayerTrace:
+    """What one direction of one recurrent layer computed at each token, in the order of the text.
+
+    layer: from 1. direction: forward or backward. gates: by name, each float32 [tokens, H], as `nn.cells`
+    writes them (an RNN has none). cell: an LSTM's cell state [tokens, H], else None. hidden: [tokens, H].
+    """
+
+    layer: int
+    direction: str
+    gates: dict[str, States]
+    cell: States | None
+    hidden: States
+
+    def only(self, tokens: slice) -> LayerTrace:
+        """Return the trace of these tokens."""
+        return LayerTrace(
+            self.layer,
+            self.direction,
+            {name: gate[tokens] for name, gate in self.gates.items()},
+            None if self.cell is None else self.cell[tokens],
+            self.hidden[tokens],
+        )
+
+    def arrays(self) -> dict[str, States]:
+        """Return gates and states by name, in the order in which they are computed."""
+        cell = {} if self.cell is None else {"cell state": self.cell}
+        return {**{f"{name} gate": gate for name, gate in self.gates.items()}, **cell, "hidden": self.hidden}
+
+
+@dataclass(frozen=True)
 class Explanation:
     """The answer to one text and a score for each of its tokens.
 
     gap: the part of the logit difference that the scores miss, as a fraction; None where the method
-    has none (attention weights are no part of a logit).
+    has none (attention weights are no part of a logit). layers: what the layers computed, by `gates`.
     """
 
     label: str
@@ -29,7 +64,17 @@ class Explanation:
     method: str
     tokens: tuple[TokenScore, ...]
     gap: float | None
+    layers: tuple[LayerTrace, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `explain --json` prints."""
-        return asdict(self)
+        plain = {name: value for name, value in asdict(self).items() if name != "layers"}
+        layers = [
+            {
+                "layer": trace.layer,
+                "direction": trace.direction,
+                **{name: np.round(values, 5).tolist() for name, values in trace.arrays().items()},
+            }
+            for trace in self.layers
+        ]
+        return {**plain, **({"layers": layers} if layers else {})}

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from ..config import ModelConfig
 from .convolution import ConvolutionStack
+from .counts import CountCell, count_weight, weigh_counts
 from .dropout import locked_dropout, word_dropout
 from .pooling import POOLINGS
 from .recurrent import RecurrentStack
@@ -25,7 +26,10 @@ class TextClassifier(nn.Module):
         super().__init__()
         self.config = config
         self.precision = "fp32"
-        self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
+        if config.inputs == "counts":
+            self.embedding = count_weight(config.encoder, config.hidden_size, vocabulary_size)
+        else:
+            self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
         self.encoder = build_encoder(config)
         width = self.encoder.width
         self.pooling = POOLINGS[config.pooling](width)
@@ -37,11 +41,17 @@ class TextClassifier(nn.Module):
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
 
-    def embed(self, token_ids: Tensor) -> Tensor:
-        """Return the vectors [T, N, E] (fp32) of `token_ids` [N, T], time first."""
+    def embed(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the vectors [T, N, E] (fp32) of `token_ids` [N, T], time first; of counts one step."""
+        if self.config.inputs == "counts":
+            return weigh_counts(token_ids, lengths, self.embedding.weight).unsqueeze(0)
         ids = word_dropout(token_ids.T, self.config.word_dropout, self.training)
         embedded = functional.embedding(ids, self.embedding.weight)
         return locked_dropout(embedded, self.config.embedding_dropout, self.training)
+
+    def steps(self, lengths: Tensor) -> Tensor:
+        """Return how many steps of each row are read: its `lengths` [N], of counts one."""
+        return torch.ones_like(lengths) if self.config.inputs == "counts" else lengths
 
     def encode(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """Return the encoder's outputs [T, N, D] (fp32); anything at padding."""
@@ -60,11 +70,14 @@ class TextClassifier(nn.Module):
 
     def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits of `token_ids` [N, T] (int64), of which row n has `lengths[n]` real."""
-        return self.classify(self.pool(self.encode(self.embed(token_ids), lengths), lengths))
+        embedded, steps = self.embed(token_ids, lengths), self.steps(lengths)
+        return self.classify(self.pool(self.encode(embedded, steps), steps))
 
 
-def build_encoder(config: ModelConfig) -> RecurrentStack | ConvolutionStack:
+def build_encoder(config: ModelConfig) -> RecurrentStack | ConvolutionStack | CountCell:
     """Return the encoder that `config` names."""
+    if config.inputs == "counts":
+        return CountCell(config.encoder, config.hidden_size)
     if config.encoder == "convolution":
         return ConvolutionStack(config.embedding_size, config.hidden_size, config.layers, config.dropout)
     return RecurrentStack(

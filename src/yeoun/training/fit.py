@@ -170,7 +170,8 @@ def resolve_precision(precision: str, device: str, model: ModelConfig) -> str:
         return precision
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     has_bf16 = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return "bf16" if device == "cpu" and has_bf16 and model.encoder == "lstm" else "fp32"
+    is_fused = model.encoder == "lstm" and model.inputs == "embedding"
+    return "bf16" if device == "cpu" and has_bf16 and is_fused else "fp32"
 
 
 def _start(
