@@ -23,7 +23,7 @@ def result(name: str) -> dict[str, Any] | None:
 def record(name: str, values: dict[str, Any]) -> None:
     """Write a run's result with the commit and the machine it was measured on."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    content = {"name": name, "commit": COMMIT, "machine": _machine(), **values}
+    content = {"name": name, "commit": COMMIT, "machine": machine(), **values}
     partial = RESULTS / f"{name}.json.partial"
     partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(RESULTS / f"{name}.json")
@@ -48,7 +48,7 @@ def _commit() -> str:
 COMMIT = _commit()  # as the run begins
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     import torch
 
     cpu = next(

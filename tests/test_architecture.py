@@ -24,7 +24,7 @@ FLOORS = [
     {"inference", "training"},
     {"explain"},
     {"plots"},
-    {"estimator"},
+    {"estimator", "reproduce"},
     {"cli"},
 ]
 APART = {"data", "nn", "evaluation"}

@@ -341,5 +341,5 @@ def test_every_published_recipe_has_a_repaired_one_that_reads_no_padding() -> No
 
 
 def test_an_unknown_recipe_is_refused_with_the_names() -> None:
-    with pytest.raises(ConfigError, match=r"'imdb-gru'.*imdb-lstm"):
-        read_recipe("imdb-gru")
+    with pytest.raises(ConfigError, match=r"'imdb-transformer'.*imdb-lstm"):
+        read_recipe("imdb-transformer")

@@ -101,7 +101,7 @@ def test_it_is_a_classifier() -> None:
     ("changed", "pattern"),
     [
         ({"preset": "slow"}, "unknown preset 'slow'"),
-        ({"recipe": "imdb-gru"}, "unknown recipe 'imdb-gru'"),
+        ({"recipe": "imdb-transformer"}, "unknown recipe 'imdb-transformer'"),
         ({"values": {"model.units": 3}}, "model.units: no such key"),
         ({"values": {"train.epochs": -1}}, "train.epochs = -1"),
         ({"precision": "fp64"}, "precision 'fp64'"),

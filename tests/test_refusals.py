@@ -50,17 +50,20 @@ UNTRAINABLE_FILES: dict[str, tuple[str, bytes, str]] = {
 }
 WRONG_SETTINGS: dict[str, tuple[list[str], str]] = {
     "preset": (["--preset", "slow"], "unknown preset 'slow'; expected one of fast, balanced, accurate"),
-    "recipe": (["--recipe", "imdb-gru"], "unknown recipe 'imdb-gru'; expected one of imdb-"),
+    "recipe": (
+        ["--recipe", "imdb-transformer"],
+        "unknown recipe 'imdb-transformer'; expected one of 20news-",
+    ),
     "missing-config": (["--config", "nowhere.toml"], "nowhere.toml: no such file"),
     "broken-config": (["--config", "broken.toml"], "broken.toml: not TOML"),
     "config-of-bytes": (["--config", "bytes.toml"], "bytes.toml: not TOML"),
     "config-that-is-a-folder": (["--config", "."], "Is a directory|a folder"),
     "config-section": (["--config", "section.toml"], "section 'network'"),
-    "config-key": (["--config", "key.toml"], "model.units: no such key; expected one of encoder"),
+    "config-key": (["--config", "key.toml"], "model.units: no such key; expected one of inputs, encoder"),
     "config-value": (["--config", "value.toml"], "model.layers = 'two'"),
     "config-no-table": (["--config", "table.toml"], "section 'model'"),
     "section": (["--set", "network.layers=2"], "'network.layers': expected section.key"),
-    "key": (["--set", "model.units=2"], "model.units: no such key; expected one of encoder, hidden_size"),
+    "key": (["--set", "model.units=2"], "model.units: no such key; expected one of inputs, encoder, hidden_size"),
     "no-key": (["--set", "model=2"], "'model': expected section.key"),
     "no-equals": (["--set", "model.layers"], "--set model.layers: expected section.key=value"),
     "nothing-set": (["--set", ""], "expected section.key=value"),

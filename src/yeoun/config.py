@@ -59,6 +59,8 @@ class TextConfig:
     vocabulary_size: at most so many entries, special tokens included; 0 keeps all.
     minimum_count: a token seen less often in the training text is unknown (unigram keeps every
         character and weighs pieces by itself).
+    vocabulary_rows: `training` rows alone make the vocabulary; or `all`, the validation rows too (a defect of
+        published systems, kept for their reproduction).
     maximum_length: at most so many tokens of a text are read, the start token included; 0 reads all.
     truncate: which end of a longer text is cut off: `front`, `back`, or the `middle`.
     start_token: put the token [SOS] in front of each text.
@@ -74,6 +76,7 @@ class TextConfig:
     lowercase: bool = True
     vocabulary_size: int = 30000
     minimum_count: int = 2
+    vocabulary_rows: str = "training"
     maximum_length: int = 400
     truncate: str = "back"
     start_token: bool = False
@@ -86,6 +89,7 @@ class TextConfig:
         _within("text.fold_repeats", self.fold_repeats, 0, 1000)
         _within("text.vocabulary_size", self.vocabulary_size, 0, 10_000_000)
         _within("text.minimum_count", self.minimum_count, 1, 1_000_000)
+        _one_of("text.vocabulary_rows", self.vocabulary_rows, ("training", "all"))
         _within("text.maximum_length", self.maximum_length, 0, 100_000_000)
         _one_of("text.truncate", self.truncate, ("front", "back", "middle"))
         _one_of("text.pad_side", self.pad_side, ("front", "back"))

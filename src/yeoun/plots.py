@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,54 @@ def gates_picture(explanation: Explanation, kind: str = "png") -> bytes:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
         return _rendered(figure, kind)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trained system: its name (of the corpus, then of the network), its form, its accuracy with the 95 %
+    interval, the seconds and parameters it took."""
+
+    system: str
+    form: str
+    accuracy: float
+    interval: tuple[float, float]
+    seconds: float
+    parameters: int
+
+
+def recipes_picture(points: Sequence[Point], kind: str = "png") -> bytes:
+    """Return accuracy with its interval against training time and against parameters, a row a corpus."""
+    corpora = list(dict.fromkeys(point.system.partition("-")[0] for point in points)) or [""]
+    figure = _figure(10.5, 3.1 * len(corpora))
+    grid = figure.subplots(len(corpora), 2, squeeze=False)
+    markers = {"as published": "X", "repaired": "o", "default preset": "s"}
+    for corpus, (left, right) in zip(corpora, grid, strict=True):
+        here = [point for point in points if point.system.partition("-")[0] == corpus]
+        systems = list(dict.fromkeys(point.system for point in here))
+        for axes, measure, unit in (
+            (left, "seconds", "seconds of training"),
+            (right, "parameters", "parameters"),
+        ):
+            for point in here:
+                low, high = point.interval
+                axes.errorbar(
+                    getattr(point, measure),
+                    point.accuracy,
+                    yerr=[[max(0.0, point.accuracy - low)], [max(0.0, high - point.accuracy)]],
+                    marker=markers[point.form],
+                    color=f"C{systems.index(point.system)}",
+                    ms=6,
+                    lw=1,
+                    capsize=2,
+                    label=f"{point.system}, {point.form}",
+                )
+            axes.set_xscale("log")
+            axes.set(xlabel=unit, ylabel=f"accuracy, {corpus}")
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.grid(alpha=0.25)
+        if here:
+            right.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    return _rendered(figure, kind)
 
 
 def explanation_picture(explanation: Explanation, kind: str = "png", width: float = 9.0) -> bytes:

@@ -125,6 +125,13 @@ def build_parser() -> argparse.ArgumentParser:
     recipes = verbs.add_parser("recipes", help="the published systems, or one of them in words")
     recipes.add_argument("name", nargs="?", metavar="NAME")
 
+    reproduce = verbs.add_parser("reproduce", help="run the published systems, a result file a run")
+    reproduce.add_argument("names", nargs="*", metavar="NAME", help="recipes (all of them without any)")
+    reproduce.add_argument("--out", default="reproduced", metavar="DIR", help="where the results lie")
+    reproduce.add_argument("--seeds", type=whole_number, default=1, metavar="N", help="seeds 0 to N - 1")
+    reproduce.add_argument("--full-size", action="store_true", help="a GPU's sizes also without one")
+    reproduce.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
+
     corpora = verbs.add_parser("corpora", help="the named corpora, or fetch one")
     corpora.add_argument("action", nargs="?", choices=("fetch",), metavar="fetch")
     corpora.add_argument("name", nargs="?", metavar="NAME")

@@ -74,8 +74,8 @@ def describe(table: Table, guessed: bool) -> None:
 class TrainingDisplay:
     """Called with the progress after each step: a line an epoch, and a live line on a terminal."""
 
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
+    def __init__(self, epochs: int | None = None) -> None:
+        self.epochs = "" if epochs is None else f"/{epochs}"
         self.live = sys.stderr.isatty()
         self.bold = self.live and not os.environ.get("NO_COLOR")
         self.shown = 0
@@ -91,7 +91,7 @@ class TrainingDisplay:
     def _step(self, progress: Progress) -> str:
         filled = 24 * progress.step // max(1, progress.steps)
         return (
-            f"epoch {progress.epoch + 1:>3}/{self.epochs} [{'=' * filled:<24}]"
+            f"epoch {progress.epoch + 1:>3}{self.epochs} [{'=' * filled:<24}]"
             f" loss {progress.loss_sum / progress.rows:.4f}"
             f" accuracy {progress.right / progress.rows:.4f}"
             f" {progress.tokens / max(progress.seconds, 1e-9):,.0f} tokens/s"
@@ -103,7 +103,7 @@ class TrainingDisplay:
         mark = ("\033[1m*\033[0m" if self.bold else "*") if is_best else " "
         clear = "\r\033[K" if self.live else ""
         note(
-            f"{clear}epoch {progress.epoch:>3}/{self.epochs} {mark}"
+            f"{clear}epoch {progress.epoch:>3}{self.epochs} {mark}"
             f" training loss {record['loss']:.4f} accuracy {record['accuracy']:.4f}"
             f" | validation loss {record['validation_loss']:.4f}"
             f" accuracy {record['validation_accuracy']:.4f} | {record['seconds']:.0f} s"

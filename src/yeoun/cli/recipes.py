@@ -23,8 +23,14 @@ def run(options: argparse.Namespace) -> None:
     for key in ("defects", "repairs"):
         for line in about.get(key, ()):
             print(textwrap.fill(f"{key[:-1]}: {line}", 90, subsequent_indent="  "))
+    if "cpu" in about:
+        smaller = ", ".join(f"{key} = {value}" for key, value in about["cpu"].items())
+        print(textwrap.fill(f"on a CPU: {smaller}", 90, subsequent_indent="  "))
+    for sentence, probability in about.get("sentences", {}).items():
+        print(f"sentence: {sentence}, positive {probability}")
     valid = f" --valid {about['valid']}" if "valid" in about else ""
-    print(f"\nyeoun train {about['train']}{valid} --recipe {recipe.name} --out {recipe.name}\n")
+    print(f"\nyeoun train {about['train']}{valid} --recipe {recipe.name} --out {recipe.name}")
+    print(f"yeoun reproduce {recipe.name}\n")
     for section, values in recipe.configuration.to_mapping().items():
         print(f"[{section}]")
         for key, value in values.items():

@@ -56,8 +56,10 @@ def _network(options: argparse.Namespace) -> tuple[Configuration, int, int]:
         return bundle.configuration, bundle.indexer.vocabulary_size, len(bundle.label_names)
     if not options.recipe and not options.values:
         raise UsageError("expected a BUNDLE, --recipe NAME or --set section.key=value")
-    configuration = read_recipe(options.recipe).configuration if options.recipe else Configuration()
-    chosen = configuration.with_values(assignments(options.values))
-    if not chosen.text.vocabulary_size:
+    recipe = read_recipe(options.recipe) if options.recipe else None
+    configuration = Configuration() if recipe is None else recipe.configuration
+    chosen = configuration.with_values(assignments(options.values)).text.vocabulary_size
+    size = chosen or (0 if recipe is None else recipe.about.get("vocabulary", 0))
+    if not size:
         raise UsageError("text.vocabulary_size = 0: expected a size, since no vocabulary is fitted here")
-    return configuration, chosen.text.vocabulary_size, 2
+    return configuration, size, 2 if recipe is None else recipe.about.get("classes", 2)

@@ -79,6 +79,8 @@ def fit(
     rows = len(train)
     train, valid = _held_out(train, valid, configuration.train, seed)
     indexer = folder.indexer(configuration.text) if folder is not None and resume else None
+    if indexer is None and configuration.text.vocabulary_rows == "all":
+        indexer = TextIndexer.fit([*train.texts, *valid.texts], configuration.text)
     if indexer is None:
         indexer, indexed = TextIndexer.fit_index(train.texts, configuration.text)
     else:
@@ -105,10 +107,10 @@ def fit(
         metrics={
             "rows": rows,
             "labels": list(valid.label_names),
-            "shortened": indexed.shortened,
             **_figures(run),
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             "linear_baseline": score_answers(baseline.predict(valid.texts), valid.targets),
+            "shortened": indexed.shortened,
         },
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},

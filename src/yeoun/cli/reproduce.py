@@ -1,0 +1,30 @@
+"""yeoun reproduce"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .display import TrainingDisplay, note
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the published systems, one result file a run, and write their table and picture."""
+    from ..bundle import write_durably
+    from ..plots import recipes_picture
+    from ..reproduce import points, reproduce, result_of, run_names, table
+
+    folder = Path(options.out)
+    runs = [(name, seed) for name in run_names(options.names) for seed in range(options.seeds)]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, seed in runs:
+        if result_of(folder, name, seed) is None:
+            note(f"{name}, seed {seed}")
+            watch = TrainingDisplay()
+            reproduce(name, seed, folder, options.data_dir, options.full_size, watch=watch)
+    content = table(folder)
+    write_durably(folder / "results.md", (content + "\n").encode())
+    for kind in ("png", "svg"):
+        write_durably(folder / f"results.{kind}", recipes_picture(points(folder), kind))
+    print(content)
+    note(f"written to {folder}: results.md, results.png, results.svg")

@@ -1,0 +1,257 @@
+"""Runs of the published systems: each recipe trained and scored, one result file a run.
+
+A finished run is not run again, and an interrupted one goes on where it was cut. The table is made from the
+result files alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from .bundle import ModelBundle, write_durably
+from .config import Configuration
+from .data.rows import Dataset, require_kind, statistics
+from .data.sources import read_source
+from .errors import DataError
+from .evaluation.metrics import measure, score_answers, wilson_interval
+from .inference import decide_labels, predict_proba
+from .plots import Point
+from .presets import resolve
+from .recipes import Recipe, read_recipe, recipe_names
+from .training.fit import fit, resolve_device
+from .training.state import Progress, TrainingFolder
+
+PUBLISHED = "-as-published"
+DEFAULT = "default-preset-"  # and the name of the rows
+Result = dict[str, Any]
+
+
+def systems() -> list[str]:
+    """Return the names of all published systems."""
+    return [name for name in recipe_names() if not name.endswith(PUBLISHED)]
+
+
+def run_names(names: Sequence[str]) -> list[str]:
+    """Return the runs of these systems (all of them without any): both forms, and the default preset on the
+    same rows; of a name in its as-published form, that alone. Raises ConfigError for an unknown one."""
+    runs: list[str] = []
+    for name in names or systems():
+        rows = read_recipe(name).about["rows"]
+        runs += [name] if name.endswith(PUBLISHED) else [name + PUBLISHED, name, DEFAULT + rows]
+    return list(dict.fromkeys(runs))
+
+
+def _recipe_of(name: str) -> Recipe:
+    """Return the recipe of a run; of the default preset's the first whose rows it is trained on."""
+    if not name.startswith(DEFAULT):
+        return read_recipe(name)
+    found = (read_recipe(system) for system in systems())
+    return next(recipe for recipe in found if DEFAULT + recipe.about["rows"] == name)
+
+
+def reproduce(
+    name: str,
+    seed: int,
+    folder: Path,
+    data_dir: str | None = None,
+    full_size: bool = False,
+    stamp: Mapping[str, Any] | None = None,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Result:
+    """Return the result of one run, from its file in `folder` where it is finished, else trained now.
+
+    full_size: a system of a GPU's size at that size, not at the smaller one of its recipe. stamp: what else
+    the file is to say. Raises DataError for rows that are not there, ConfigError for an unknown name.
+    """
+    finished = result_of(folder, name, seed)
+    if finished is not None:
+        return finished
+    recipe = _recipe_of(name)
+    about = recipe.about
+    train = read_source(about["train"], data_dir=data_dir).dataset
+    valid = _other_part(about.get("valid"), train, data_dir)
+    test = _other_part(about.get("test"), train, data_dir)
+    changed = {} if full_size or resolve_device("auto") != "cpu" else dict(about.get("cpu", {}))
+    configuration = recipe.configuration.with_values(changed)
+    if name.startswith(DEFAULT):
+        changed, configuration = {}, _default(train, recipe)
+    state = TrainingFolder.of(folder / f"{name}-{seed}")
+    bundle = fit(
+        train,
+        configuration,
+        valid,
+        seed=seed,
+        provenance={"source": about["train"], "name": name},
+        folder=state,
+        resume=True,
+        watch=watch,
+    )
+    result = {
+        "name": name,
+        "seed": seed,
+        "changed": changed,
+        **(stamp or {}),
+        **_figures(bundle, recipe, test),
+    }
+    write_durably(
+        _path(folder, name, seed), (json.dumps(result, ensure_ascii=False, indent=2) + "\n").encode()
+    )
+    state.remove()
+    return result
+
+
+def result_of(folder: Path, name: str, seed: int) -> Result | None:
+    """Return a finished run's result, None where there is none. Raises DataError for a broken file."""
+    path = _path(folder, name, seed)
+    if not path.exists():
+        return None
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: not a result ({error}); remove it to run it again") from None
+
+
+def results_of(folder: Path, name: str) -> list[Result]:
+    """Return the finished runs of `name`, by seed."""
+    seeds = sorted(
+        int(path.stem.rpartition("-")[2]) for path in folder.glob(f"{name}-*.json") if _is_run(path, name)
+    )
+    found = (result_of(folder, name, seed) for seed in seeds)
+    return [result for result in found if result is not None]
+
+
+def _is_run(path: Path, name: str) -> bool:
+    start, _, seed = path.stem.rpartition("-")
+    return start == name and seed.isdigit()
+
+
+def _path(folder: Path, name: str, seed: int) -> Path:
+    return folder / f"{name}-{seed}.json"
+
+
+def _other_part(source: str | None, train: Dataset, data_dir: str | None) -> Dataset | None:
+    if source is None:
+        return None
+    rows = read_source(source, data_dir=data_dir, names=train.label_names).dataset
+    require_kind(rows, train.is_multilabel, source)
+    return rows
+
+
+def _default(train: Dataset, recipe: Recipe) -> Configuration:
+    """Return the default preset, holding out validation rows as the recipe does."""
+    held_out = recipe.configuration.train
+    return resolve("balanced", statistics(train)).with_values(
+        {
+            "train.validation_share": held_out.validation_share,
+            "train.validation_split": held_out.validation_split,
+        }
+    )
+
+
+def _figures(bundle: ModelBundle, recipe: Recipe, test: Dataset | None) -> Result:
+    figures = bundle.metrics
+    sentences = list(recipe.about.get("sentences", {}))
+    said = predict_proba(bundle, sentences)[:, -1].tolist() if sentences else []
+    return {
+        "configuration": bundle.configuration.to_mapping(),
+        "versions": bundle.provenance["versions"],
+        "rows": figures["rows"],
+        "vocabulary": bundle.indexer.vocabulary_size,
+        "parameters": figures["parameters"],
+        "seconds": figures["seconds"],
+        "precision": figures["precision"],
+        "best_epoch": bundle.provenance["best_epoch"],
+        "history": list(bundle.history),
+        "validation": figures["validation"],
+        "validation_baseline": figures["linear_baseline"],
+        "test": None if test is None else _score(bundle, test),
+        "test_source": recipe.about.get("test"),
+        "sentences": dict(zip(sentences, said, strict=True)),
+    }
+
+
+def _score(bundle: ModelBundle, test: Dataset) -> Result:
+    probabilities = predict_proba(bundle, test.texts)
+    assert bundle.baseline is not None
+    scored = asdict(measure(probabilities, test.targets, np.array(bundle.thresholds)))
+    linear = score_answers(bundle.baseline.predict(test.texts), test.targets)
+    predicted = decide_labels(bundle, probabilities)
+    confusion = np.zeros((len(test.label_names),) * 2, np.int64)
+    np.add.at(confusion, (test.targets, predicted), 1)
+    return {**scored, "linear_baseline": linear, "confusion": confusion.tolist()}
+
+
+def figure(result: Result, measured_on: str) -> float:
+    """Return the accuracy that stands for a run: on `test` or `validation` rows, of the kept epoch; as
+    published, of the best epoch on validation rows."""
+    if measured_on == "validation" and result["name"].endswith(PUBLISHED):
+        return float(max(epoch["validation_accuracy"] for epoch in result["history"]))
+    return float(result[measured_on]["accuracy"])
+
+
+def baseline_figure(result: Result, measured_on: str) -> float:
+    """Return the linear baseline's accuracy on the rows that `figure` is of."""
+    baseline = result["test"]["linear_baseline"] if measured_on == "test" else result["validation_baseline"]
+    return float(baseline["accuracy"])
+
+
+def table(folder: Path) -> str:
+    """Return the table (Markdown) of all finished runs: each system with what was published, its two forms,
+    the default preset and the linear baseline."""
+    lines = [
+        "| system | accuracy of | published | as published | repaired | default preset | linear baseline |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in systems():
+        about = read_recipe(name).about
+        kind = about["measured_on"]
+        runs = [results_of(folder, run) for run in run_names([name])]
+        if not any(runs):
+            continue
+        linear = [
+            baseline_figure(run, kind) for form in (runs[1] or runs[0] or runs[2])[:1] for run in [form]
+        ]
+        lines.append(
+            f"| `{name}`{_size(runs[0] or runs[1])} | {about['figure_of']} | {about.get('figure', 'none')}"
+            + "".join(f" | {_spread([figure(run, kind) for run in form])}" for form in runs)
+            + f" | {_spread(linear)} |"
+        )
+    return "\n".join(lines)
+
+
+def points(folder: Path) -> list[Point]:
+    """Return the point of each finished run of seed 0, by name of its system."""
+    found = []
+    for system in systems():
+        kind = read_recipe(system).about["measured_on"]
+        for name, form in zip(
+            run_names([system]), ("as published", "repaired", "default preset"), strict=True
+        ):
+            result = result_of(folder, name, 0)
+            if result is not None:
+                accuracy, rows = figure(result, kind), result[kind]["rows"]
+                interval = wilson_interval(round(accuracy * rows), rows)
+                seconds, parameters = result["seconds"], result["parameters"]
+                found.append(Point(system, form, accuracy, interval, seconds, parameters))
+    return found
+
+
+def _size(runs: Sequence[Result]) -> str:
+    changed = runs[0]["changed"] if runs else {}
+    words = ", ".join(f"{key.partition('.')[2]} {value}" for key, value in changed.items())
+    return f" ({words})" if words else ""
+
+
+def _spread(figures: Sequence[float]) -> str:
+    if not figures:
+        return "not run"
+    if len(figures) == 1:
+        return f"{figures[0]:.4f}"
+    return f"{mean(figures):.4f} ({min(figures):.4f} to {max(figures):.4f}, {len(figures)} seeds)"
