@@ -29,10 +29,10 @@ CONFIGURATION = Configuration(
 )
 
 
-def main(seeds: list[int]) -> None:
-    for seed in seeds:
-        for scheme in SCHEMES:
-            first = result(f"scheme-{scheme}-{seeds[0]}")
+def main(schemes: list[str]) -> None:
+    for seed in range(3):
+        for scheme in schemes or SCHEMES:
+            first = result(f"scheme-{scheme}-0")
             is_long = first is not None and first["training_seconds"] > 300  # one seed will do
             if not is_long and result(f"scheme-{scheme}-{seed}") is None:
                 run(scheme, seed)
@@ -70,4 +70,4 @@ def run(scheme: str, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main([int(seed) for seed in sys.argv[1:]] or [0, 1, 2])
+    main(sys.argv[1:])
