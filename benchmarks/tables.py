@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from statistics import mean, median, stdev
 
-from record import result
+from record import RESULTS, result
+
+from yeoun.reproduce import table
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "README.ko.md")
+DOCUMENTS = ("README.md", "README.ko.md", "docs/choosing.md", "docs/results.md")
 
 
 def corpora() -> str:
@@ -29,41 +31,81 @@ def corpora() -> str:
 
 
 def recipes() -> str:
-    systems = (
-        ("imdb-bilstm-attention", "IMDb test", "test"),
-        ("imdb-lstm", "IMDb validation, best (last) epoch", "validation"),
-        ("nsmc-bilstm", "NSMC article's validation rows", "rows"),
-    )
-    lines = ["| system | measured on | published | as published, here | repaired, here | linear baseline |"]
-    lines.append("|---|---|---|---|---|---|")
-    for name, where, kind in systems:
-        published, repaired = result(f"recipe-{name}-as-published"), result(f"recipe-{name}")
-        if published is None or repaired is None:
-            continue
-        figures = re.findall(r"0\.\d+", published["published"])
-        said = {"test": figures[0], "validation": f"{figures[0]} ({figures[-1]})", "rows": figures[-1]}[kind]
+    return table(RESULTS / "recipes")
+
+
+def schemes() -> str:
+    lines = ["| scheme | validation | nsmc:test | vocabulary | unknown | tokens a text | training | seeds |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for scheme in ("whitespace", "words", "characters", "jamo", "bpe", "unigram", "kiwi", "okt"):
+        runs = [run for seed in range(3) if (run := result(f"scheme-{scheme}-{seed}"))]
+        if runs:
+            one = runs[0]
+            lines.append(
+                f"| {scheme} | {_spread([run['validation'] for run in runs])}"
+                f" | {_spread([run['test'] for run in runs])} | {one['vocabulary']:,}"
+                f" | {one['unknown_share']:.2%} | {one['tokens_per_text']:.1f}"
+                f" | {median(run['training_seconds'] for run in runs):.0f} s | {len(runs)} |"
+            )
+    return "\n".join(lines)
+
+
+def _spread(figures: list[float]) -> str:
+    spread = f" ± {stdev(figures):.4f}" if len(figures) > 1 else ""
+    return f"{mean(figures):.4f}{spread}"
+
+
+def indexing() -> str:
+    run = result("indexing")
+    lines = ["| scheme | texts a second, cut and indexed | the library alone |", "|---|---|---|"]
+    for scheme, figures in run["schemes"].items() if run else ():
+        alone = figures.get("library_texts_per_second")
+        beside = f"{alone:,} ({figures['times_library']:.2f} times its seconds)" if alone else ""
+        lines.append(f"| {scheme} | {figures['texts_per_second']:,} | {beside} |")
+    return "\n".join(lines)
+
+
+def encoders() -> str:
+    lines = [
+        "| corpus | encoder | test | linear baseline | training | parameters |",
+        "|---|---|---|---|---|---|",
+    ]
+    for corpus in ("nsmc", "imdb"):
+        for encoder in ("lstm", "convolution"):
+            run = result(f"encoder-{encoder}-{corpus}")
+            if run:
+                lines.append(
+                    f"| {corpus} | {encoder} | {run['test']['accuracy']:.4f}"
+                    f" | {run['test']['linear_baseline']['accuracy']:.4f}"
+                    f" | {run['train']['seconds']:.0f} s | {run['train']['parameters']:,} |"
+                )
+    return "\n".join(lines)
+
+
+def vectors() -> str:
+    run = result("vectors-nsmc")
+    if run is None:
+        return ""
+    lines = ["| embedding starts from | nsmc:test, mean of 3 draws | linear baseline | coverage |"]
+    lines.append("|---|---|---|---|")
+    for start, words in (("random", "random vectors"), ("given", "the other model's vectors")):
         lines.append(
-            f"| `{name}`{_size(published)} | {where} | {said} | {_figure(published, kind)}"
-            f" | {_figure(repaired, kind)} | {_linear(repaired, kind):.4f} |"
+            f"| {words} | {_spread([each['test'] for each in run[start]])}"
+            f" | {_spread([each['linear_baseline'] for each in run[start]])}"
+            f" | {mean(each['vector_coverage'] for each in run[start]):.1%} |"
         )
     return "\n".join(lines)
 
 
-def _size(run: dict[str, Any]) -> str:
-    changed = [f"{key.partition('.')[2]} {value}" for key, value in run["changed"].items()]
-    return f" (at {', '.join(changed)})" if changed else ""
-
-
-def _figure(run: dict[str, Any], kind: str) -> str:
-    if kind != "validation":
-        return f"{run['test']['accuracy']:.4f}"
-    scores = [epoch["validation_accuracy"] for epoch in run["history"]]
-    return f"{max(scores):.4f} ({scores[-1]:.4f})"
-
-
-def _linear(run: dict[str, Any], kind: str) -> float:
-    figures = run["train"] if kind == "validation" else run["test"]
-    return float(figures["linear_baseline"]["accuracy"])
+def multilabel() -> str:
+    run = result("multilabel-20news")
+    if run is None:
+        return ""
+    names = ("subset_accuracy", "micro_f1", "macro_f1")
+    lines = ["| test | subset accuracy | micro F1 | macro F1 |", "|---|---|---|---|"]
+    for words, figures in (("this model", run["test"]), ("linear baseline", run["test"]["linear_baseline"])):
+        lines.append(f"| {words} | {' | '.join(f'{figures[name]:.4f}' for name in names)} |")
+    return "\n".join(lines)
 
 
 def kills() -> str:
@@ -83,12 +125,15 @@ KOREAN = {
         "데이터 | 이 모델, 테스트 | 95 % 구간 | 선형 기준 모델 | 학습 시간 | 매개변수"
     ),
     " min |": "분 |",
-    "system | measured on | published | as published, here | repaired, here | linear baseline": (
-        "시스템 | 잰 곳 | 발표된 값 | 발표된 그대로, 여기서 | 고친 것, 여기서 | 선형 기준 모델"
+    "system | accuracy of | published | as published | repaired | default preset | linear baseline": (
+        "시스템 | 정확도를 잰 곳 | 발표된 값 | 발표된 그대로 | 고친 것 | 기본 프리셋 | 선형 기준 모델"
     ),
-    "IMDb test": "IMDb 테스트",
-    "IMDb validation, best (last) epoch": "IMDb 검증, 최고 (마지막) 에폭",
-    "NSMC article's validation rows": "NSMC, 원문의 검증 행",
+    "the article's validation rows, last epoch": "원문의 검증 행, 마지막 에폭",
+    "validation rows, best epoch": "검증 행, 최고 에폭",
+    "the article's test rows": "원문의 테스트 행",
+    "not run": "아직 없음",
+    "| none |": "| 없음 |",
+    " seeds)": "개 시드)",
     "Measured: ": "실측: ",
     " kills (`kill -9`) at random instants from ": "번의 강제 종료(`kill -9`), 무작위 시점 ",
     " to ": " ~ ",
@@ -97,15 +142,24 @@ KOREAN = {
     ": weights identical each time.": ": 매번 가중치가 똑같았습니다.",
 }
 
-TABLES = {"corpora": corpora, "recipes": recipes, "kills": kills}
+TABLES = {
+    "corpora": corpora,
+    "recipes": recipes,
+    "kills": kills,
+    "schemes": schemes,
+    "indexing": indexing,
+    "encoders": encoders,
+    "vectors": vectors,
+    "multilabel": multilabel,
+}
 
 
 def main() -> None:
     for name in DOCUMENTS:
         path = ROOT / name
         text = path.read_text(encoding="utf-8")
-        for table, write in TABLES.items():
-            pattern = rf"(<!-- table: {table} -->\n).*?(<!-- end -->)"
+        for marker, write in TABLES.items():
+            pattern = rf"(<!-- table: {marker} -->\n).*?(<!-- end -->)"
             content = write()
             if name.endswith(".ko.md"):
                 for english, korean in KOREAN.items():

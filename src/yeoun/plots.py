@@ -71,9 +71,9 @@ def confusion_picture(
             axes.text(
                 column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=size, color=shade
             )
-    family = _font_for("".join(names))
-    axes.set_xticks(range(len(names)), names, family=family, rotation=45, ha="right", fontsize=size)
-    axes.set_yticks(range(len(names)), names, family=family, fontsize=size)
+    family, shown = _font_for("".join(names)), [_plain(name) for name in names]
+    axes.set_xticks(range(len(names)), shown, family=family, rotation=45, ha="right", fontsize=size)
+    axes.set_yticks(range(len(names)), shown, family=family, fontsize=size)
     axes.set(xlabel="answer", ylabel="truth")
     return _rendered(figure, kind)
 
@@ -84,6 +84,8 @@ def gates_picture(explanation: Explanation, kind: str = "png") -> bytes:
     Gates run from 0, shut, to 1, open; an LSTM's cell gate and all states from below to above 0.
     """
     traces, tokens = explanation.layers, [token.text for token in explanation.tokens]
+    if not tokens:
+        return explanation_picture(explanation, kind)
     names = list(traces[0].arrays())
     width = max(3.0, 0.32 * len(tokens) + 1.2)
     figure = _figure(width * len(traces), 1.25 * len(names) + 1.0)
@@ -243,9 +245,12 @@ def _plain(text: str) -> str:
 
 
 def _rendered(figure: Figure, kind: str) -> bytes:
+    from matplotlib import rc_context
+
     if any(axes for axes in figure.axes):
         figure.tight_layout()
     buffer = io.BytesIO()
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
-    figure.savefig(buffer, format=kind, facecolor="white", metadata=metadata)
+    with rc_context({"svg.hashsalt": "yeoun"}):  # the same names inside, each time
+        figure.savefig(buffer, format=kind, facecolor="white", metadata=metadata)
     return buffer.getvalue()

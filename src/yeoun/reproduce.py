@@ -213,11 +213,9 @@ def table(folder: Path) -> str:
         about = read_recipe(name).about
         kind = about["measured_on"]
         runs = [results_of(folder, run) for run in run_names([name])]
-        if not any(runs):
+        if not runs[0] and not runs[1]:
             continue
-        linear = [
-            baseline_figure(run, kind) for form in (runs[1] or runs[0] or runs[2])[:1] for run in [form]
-        ]
+        linear = [baseline_figure(run, kind) for form in (runs[1] or runs[0])[:1] for run in [form]]
         lines.append(
             f"| `{name}`{_size(runs[0] or runs[1])} | {about['figure_of']} | {about.get('figure', 'none')}"
             + "".join(f" | {_spread([figure(run, kind) for run in form])}" for form in runs)
@@ -231,6 +229,8 @@ def points(folder: Path) -> list[Point]:
     found = []
     for system in systems():
         kind = read_recipe(system).about["measured_on"]
+        if not results_of(folder, system) and not results_of(folder, system + PUBLISHED):
+            continue
         for name, form in zip(
             run_names([system]), ("as published", "repaired", "default preset"), strict=True
         ):
