@@ -12,7 +12,7 @@ from record import RUNS, record, result, yeoun
 
 ENCODERS = ("lstm", "convolution")
 # Of a size at which both train in minutes.
-VALUES = {"model.hidden_size": 128, "train.epochs": 3, "text.maximum_length": 300}
+VALUES = {"model.hidden_size": 64, "train.epochs": 3, "text.maximum_length": 200}
 
 
 def main(corpora: list[str]) -> None:

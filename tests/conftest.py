@@ -13,7 +13,7 @@ import torch
 from yeoun.bundle import ModelBundle
 from yeoun.cli import main
 from yeoun.config import Configuration
-from yeoun.data.rows import Dataset, labelled
+from yeoun.data.rows import Dataset, labelled, labelled_with_several
 from yeoun.training.fit import fit
 
 torch.set_num_threads(1)  # tests run side by side
@@ -21,6 +21,7 @@ torch.set_num_threads(1)  # tests run side by side
 GOOD = ["great", "lovely", "wonderful", "재밌다", "최고"]
 BAD = ["awful", "boring", "terrible", "지루하다", "최악"]
 FILLER = ["the", "film", "was", "really", "영화", "정말", "and", "long", "story", "연기"]
+SEVERAL = ("laughter", "music", "war")
 
 TINY = {
     "text.vocabulary_size": 200,
@@ -62,6 +63,23 @@ def make_rows(count: int, seed: int = 0) -> Dataset:
         texts.append(" ".join(words))
         labels.append(("negative", "positive")[i % 2])
     return labelled(texts, labels)
+
+
+def make_lists(count: int, seed: int = 0) -> Dataset:
+    """Return `count` texts that name each of their labels, none to three, among other words."""
+    generator = np.random.default_rng(seed)
+    texts, lists = [], []
+    for _ in range(count):
+        labels = [name for name in SEVERAL if generator.random() < 0.5]
+        words = [*generator.choice(["the", "film", "of", "a", "story"], 4).tolist(), *labels]
+        texts.append(" ".join(words[i] for i in generator.permutation(len(words))))
+        lists.append(labels)
+    return labelled_with_several(texts, lists, SEVERAL)
+
+
+def lists_of(dataset: Dataset) -> list[list[str]]:
+    """Return the names of the labels of each row, of which each may have several."""
+    return [[dataset.label_names[i] for i in np.flatnonzero(row)] for row in dataset.targets]
 
 
 def write_csv(path: Path, dataset: Dataset, text: str = "text", label: str = "label") -> Path:

@@ -13,9 +13,6 @@ import torch
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from conftest import TINY, make_rows
@@ -305,20 +302,3 @@ def test_a_refused_fit_leaves_a_fitted_estimator_as_it_was() -> None:
     with pytest.raises(DataError):
         classifier.fit(TEXTS, [0] * 120)
     assert classifier.predict(TEXTS[:5]).tolist() == before
-
-
-# company
-
-
-def test_it_is_cross_validated_in_a_pipeline() -> None:
-    steps = [("trim", FunctionTransformer(lambda texts: [t.strip() for t in texts])), ("model", build())]
-    scores = cross_val_score(Pipeline(steps), TEXTS, LABELS, cv=3)
-    assert scores.shape == (3,)
-    assert (scores > 0.6).all()
-
-
-def test_a_grid_of_seeds_is_searched() -> None:
-    search = GridSearchCV(Pipeline([("model", build())]), {"model__random_state": [0, 1]}, cv=2)
-    search.fit(TEXTS, LABELS)
-    assert search.best_params_["model__random_state"] in (0, 1)
-    assert search.predict(TEXTS[:3]).dtype.kind == "U"

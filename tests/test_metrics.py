@@ -119,7 +119,7 @@ def test_measure_puts_the_figures_together(dtype: type) -> None:
     right = int((predicted == labels).sum())
     assert figures.rows == 60
     assert figures.accuracy == pytest.approx(reference.accuracy_score(labels, predicted))
-    assert figures.accuracy_ci95 == wilson_interval(right, 60)
+    assert figures.accuracy_ci95 == list(wilson_interval(right, 60))
     assert figures.macro_f1 == pytest.approx(reference.f1_score(labels, predicted, average="macro"))
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(1, keepdims=True)

@@ -63,7 +63,10 @@ WRONG_SETTINGS: dict[str, tuple[list[str], str]] = {
     "config-value": (["--config", "value.toml"], "model.layers = 'two'"),
     "config-no-table": (["--config", "table.toml"], "section 'model'"),
     "section": (["--set", "network.layers=2"], "'network.layers': expected section.key"),
-    "key": (["--set", "model.units=2"], "model.units: no such key; expected one of inputs, encoder, hidden_size"),
+    "key": (
+        ["--set", "model.units=2"],
+        "model.units: no such key; expected one of inputs, encoder, hidden_size",
+    ),
     "no-key": (["--set", "model=2"], "'model': expected section.key"),
     "no-equals": (["--set", "model.layers"], "--set model.layers: expected section.key=value"),
     "nothing-set": (["--set", ""], "expected section.key=value"),

@@ -71,7 +71,8 @@ def predict_proba(bundle: ModelBundle, texts: Sequence[str], precision: str = "f
     store = TokenStore(*bundle.indexer.index(texts)[:2])
     forward = torch_forward(bundle.network, precision)
     logits = answer(store, bundle.configuration.text, forward)
-    return to_probabilities(logits.reshape(len(texts), len(bundle.label_names)), bundle.is_multilabel)
+    probabilities = to_probabilities(logits, bundle.is_multilabel)
+    return probabilities.reshape(len(texts), len(bundle.label_names))
 
 
 def require_strings(texts: Sequence[str]) -> None:
@@ -82,11 +83,12 @@ def require_strings(texts: Sequence[str]) -> None:
 
 
 def answer(store: TokenStore, config: TextConfig, forward: Forward) -> Floats:
-    """Return the class logits [rows, classes] of each row of `store`, float32, in its order."""
+    """Return the logits [rows, classes], or a sigmoid's [rows, 1], of each row of `store`, float32, in its
+    order."""
     logits: Floats | None = None
     read = store.lengths if isinstance(config.pad_to, str) else np.full_like(store.lengths, config.pad_to)
     for rows in answering_order(read):
-        part = class_logits(forward(collate(store, rows, None, config.pad_to, config.pad_side)))
+        part = forward(collate(store, rows, None, config.pad_to, config.pad_side))
         if logits is None:
             logits = np.empty((len(store), part.shape[1]), np.float32)
         logits[rows] = part
@@ -118,13 +120,15 @@ def class_logits(logits: Floats) -> Floats:
 
 
 def to_probabilities(logits: Floats, multilabel: bool) -> Floats:
-    """Return the probabilities [N, C] of logits [N, C]: their softmax, or with `multilabel` the sigmoid of
-    each."""
+    """Return the probabilities [N, C] of logits [N, C], or of a sigmoid's [N, 1]: their softmax, or with
+    `multilabel` the sigmoid of each."""
     if not logits.size:
         return logits
     if multilabel:
-        halved: Floats = 0.5 * (1 + np.tanh(0.5 * logits))
-        return halved
+        from scipy.special import expit
+
+        return np.asarray(expit(logits), np.float32)
+    logits = class_logits(logits)
     exponentials = np.exp(logits - logits.max(1, keepdims=True))
     probabilities: Floats = exponentials / exponentials.sum(1, keepdims=True)
     return probabilities

@@ -73,11 +73,14 @@ def _read_labels(labels: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         labels = labels.toarray()
     columns = _columns(labels)
     rows = labels.to_list() if hasattr(labels, "to_list") else list(labels)
+    if getattr(labels, "ndim", 1) == 1:  # pandas reads lists in parquet as arrays
+        rows = [row.tolist() if isinstance(row, np.ndarray) else row for row in rows]
     if any(isinstance(row, _SEVERAL) for row in rows):
         if not all(isinstance(row, _SEVERAL) for row in rows):
             raise DataError("some labels are lists and some are not: expected a list of labels for each text")
         if not _is_table_of_0_and_1(rows):
             return _of_lists(rows)
+        labels = rows
     values = np.asarray(labels if hasattr(labels, "__array__") else rows)
     if columns is not None and len(columns) == 1:
         values = values.reshape(-1)

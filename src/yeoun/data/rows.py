@@ -94,8 +94,10 @@ def labelled_with_several(
     """Return the dataset of `texts` with a list of labels each, which may be empty.
 
     names: the labels that may occur; else all that do, ordered as in `labelled`. Raises DataError for
-    another label.
+    another label, and for unequal lengths.
     """
+    if len(texts) != len(labels):
+        raise DataError(f"got {len(texts)} texts and {len(labels)} lists of labels: expected one a text")
     flat = [label for row in labels for label in row]
     if names is None:
         names = labelled(flat, flat).label_names

@@ -16,7 +16,8 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
 
     Rows with the same text stay together, so that no held-out text was trained on. At least one text
     of each class is kept, and one held out where the class has two. A row with several labels counts as
-    one of its rarest. Raises DataError when nothing could be held out.
+    one of its rarest; a label is then held out where that takes no label's last text from training.
+    Raises DataError when nothing could be held out.
     """
     strata = _strata(dataset)
     first_row: dict[str, int] = {}
@@ -34,10 +35,12 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
         count = min(max(1, round(share * len(members))), len(members) - 1)
         held_out[members[:count]] = True
     held_out = held_out[group]
-    for label in np.unique(strata):  # a class that only shares texts with others
-        of_class = np.flatnonzero(strata == label)
-        if held_out[of_class].all():
+    for label in range(len(dataset.label_names)):  # a class that only shares texts or rows with others
+        of_class = _rows_with(dataset, label)
+        if len(of_class) and held_out[of_class].all():
             held_out[group == group[of_class[0]]] = False
+    if dataset.is_multilabel:
+        _hold_out_the_rest(dataset.targets, group, held_out)
     if not held_out.any():
         raise DataError(
             f"cannot hold out validation rows from {len(dataset)} rows: expected a label with two"
@@ -53,6 +56,25 @@ def _strata(dataset: Dataset) -> Rows:
     rows_with = dataset.targets.sum(0)
     rarity = np.where(dataset.targets == 1, rows_with, len(dataset) + 1)
     return np.where(dataset.targets.any(1), rarity.argmin(1), len(rows_with))
+
+
+def _rows_with(dataset: Dataset, label: int) -> Rows:
+    """Return the numbers of the rows that have the label."""
+    is_there = dataset.targets[:, label] == 1 if dataset.is_multilabel else dataset.targets == label
+    return np.flatnonzero(is_there)
+
+
+def _hold_out_the_rest(targets: Rows, group: Rows, held_out: npt.NDArray[np.bool_]) -> None:
+    """Hold out a text of each label that has none held out, where every label keeps another."""
+    kept = targets[~held_out].sum(0)
+    for label in np.flatnonzero(kept > 1):
+        rows_with = np.flatnonzero(targets[:, label])
+        for row in rows_with if not held_out[rows_with].any() else ():
+            moved = group == group[row]
+            left = kept - targets[moved].sum(0)
+            if (left[kept > 0] > 0).all():
+                held_out[moved], kept = True, left
+                break
 
 
 def random_split(rows: int, share: float, seed: int) -> tuple[Rows, Rows]:

@@ -89,7 +89,7 @@ def _label(cell: str) -> str | list[str]:
     for read in (json.loads, ast.literal_eval):
         try:
             values = read(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             continue
         if isinstance(values, list):
             return [label for value in values if (label := as_cell(value).strip())]

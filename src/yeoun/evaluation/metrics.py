@@ -99,7 +99,8 @@ def choose_thresholds(probabilities: Floats, labels: Labels) -> Floats:
         f1[:-1][scores[:-1] == scores[1:]] = -1.0  # equal scores cannot be told apart
         best = int(f1.argmax())
         below = scores[best + 1] if best + 1 < len(scores) else 0.0
-        thresholds[column] = (scores[best] + below) / 2
+        middle = (scores[best] + below) / 2
+        thresholds[column] = middle if middle > below else scores[best]  # which it is beside its neighbour
     return thresholds
 
 

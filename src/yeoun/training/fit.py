@@ -216,7 +216,7 @@ def _weights(train: Dataset, config: TrainConfig) -> Tensor | None:
     if config.class_weight == "balanced":
         weights = balanced_weights(labels, len(train.label_names))
     if train.weights is not None:
-        weights = (weights.T * torch.from_numpy(train.weights)).T
+        weights *= torch.from_numpy(train.weights).view(-1, *[1] * (weights.dim() - 1))
     return weights / weights.mean()
 
 
