@@ -8,7 +8,7 @@ from statistics import mean, median, stdev
 
 from record import RESULTS, result
 
-from yeoun.reproduce import table
+from yeoun.reproduce import defects, table
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "README.ko.md", "docs/choosing.md", "docs/results.md")
@@ -32,6 +32,10 @@ def corpora() -> str:
 
 def recipes() -> str:
     return table(RESULTS / "recipes")
+
+
+def recipe_defects() -> str:
+    return defects(RESULTS / "recipes")
 
 
 def schemes() -> str:
@@ -145,6 +149,7 @@ KOREAN = {
 TABLES = {
     "corpora": corpora,
     "recipes": recipes,
+    "defects": recipe_defects,
     "kills": kills,
     "schemes": schemes,
     "indexing": indexing,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,17 @@ from yeoun import reproduce as module
 from yeoun.data.tables import Table
 from yeoun.errors import ConfigError, DataError
 from yeoun.recipes import read_recipe, recipe_names
-from yeoun.reproduce import DEFAULT, PUBLISHED, points, reproduce, result_of, run_names, systems, table
+from yeoun.reproduce import (
+    DEFAULT,
+    PUBLISHED,
+    defects,
+    points,
+    reproduce,
+    result_of,
+    run_names,
+    systems,
+    table,
+)
 from yeoun.training.state import Progress
 
 Run = Callable[..., tuple[int, str, str]]
@@ -51,11 +62,16 @@ def test_a_system_runs_in_both_forms_and_the_default_preset_once_for_its_rows() 
         "imdb-lstm-as-published",
         "imdb-lstm",
         "default-preset-imdb-20000",
+        "imdb-lstm-as-published-without-1",
+        "imdb-lstm-as-published-without-2",
         "imdb-gru-as-published",
         "imdb-gru",
+        "imdb-gru-as-published-without-1",
+        "imdb-gru-as-published-without-2",
+        "imdb-gru-as-published-without-3",
     ]
     assert run_names(["imdb-lstm-as-published"]) == ["imdb-lstm-as-published"]
-    assert len(run_names([])) == 24
+    assert len(run_names([])) == 24 + 18
     with pytest.raises(ConfigError, match="unknown recipe 'imdb-none'"):
         run_names(["imdb-none"])
 
@@ -92,6 +108,26 @@ def test_a_broken_result_file_is_refused(tmp_path: Path) -> None:
         reproduce("imdb-lstm", 0, tmp_path)
 
 
+def test_a_defect_is_repaired_alone() -> None:
+    published = read_recipe("imdb-gru-as-published").configuration
+    for number, changed in (
+        (1, {"text.pad_to": "none", "model.pooling": "last"}),
+        (2, {"model.dropout": 0.5}),
+    ):
+        recipe = module._recipe_of(f"imdb-gru-as-published-without-{number}")
+        assert recipe.configuration == published.with_values(changed)
+    assert not module._recipe_of("imdb-bilstm-as-published-without-2").about["valid"]
+
+
+def test_every_repair_of_a_defect_is_a_step_towards_the_repaired_form() -> None:
+    for system in systems():
+        repaired = read_recipe(system).configuration.to_mapping()
+        for defect in read_recipe(system + PUBLISHED).about["defects"]:
+            for key, value in defect.get("repair", {}).items():
+                section, _, name = key.partition(".")
+                assert not name or repaired[section][name] == value
+
+
 def test_the_default_preset_is_run_on_the_systems_rows(tmp_path: Path) -> None:
     result = reproduce(DEFAULT + "imdb-20000", 0, tmp_path)
     train = result["configuration"]["train"]
@@ -106,11 +142,13 @@ def test_the_command_runs_three_forms_and_writes_table_and_pictures(tmp_path: Pa
     runs = [f"{name}-{seed}.json" for name in run_names(["20news-rnn"]) for seed in (0, 1)]
     names = sorted([*runs, "results.md", "results.png", "results.svg"])
     assert sorted(path.name for path in out.iterdir()) == names
-    assert printed == table(out) + "\n" == (out / "results.md").read_text(encoding="utf-8")
-    (row,) = [line for line in printed.splitlines() if line.startswith("| `")]
+    assert printed == f"{table(out)}\n\n{defects(out)}\n" == (out / "results.md").read_text(encoding="utf-8")
+    (row,) = [line for line in table(out).splitlines() if line.startswith("| `")]
+    (cost,) = [line for line in defects(out).splitlines() if line.startswith("| `")]
+    assert re.search(r"the last epoch is kept.*, 2 seeds\) \| [+-]\d+\.\d\d \|$", cost)
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:3] == ["`20news-rnn`", "the article's test rows", "none"]
-    for cell, name in zip(cells[3:6], run_names(["20news-rnn"]), strict=True):
+    for cell, name in zip(cells[3:6], run_names(["20news-rnn"])[:3], strict=True):
         accuracies = [
             json.loads((out / f"{name}-{seed}.json").read_bytes())["test"]["accuracy"] for seed in (0, 1)
         ]

@@ -30,6 +30,7 @@ from .training.state import Progress, TrainingFolder
 
 PUBLISHED = "-as-published"
 DEFAULT = "default-preset-"  # and the name of the rows
+WITHOUT = "-without-"  # and the number of the defect that alone is repaired
 Result = dict[str, Any]
 
 
@@ -39,21 +40,41 @@ def systems() -> list[str]:
 
 
 def run_names(names: Sequence[str]) -> list[str]:
-    """Return the runs of these systems (all of them without any): both forms, and the default preset on the
-    same rows; of a name in its as-published form, that alone. Raises ConfigError for an unknown one."""
+    """Return the runs of these systems (all of them without any): both forms, the default preset on the same
+    rows, and the published form without each of its defects; of a name in its as-published form that alone.
+
+    Raises ConfigError for an unknown name.
+    """
     runs: list[str] = []
     for name in names or systems():
-        rows = read_recipe(name).about["rows"]
-        runs += [name] if name.endswith(PUBLISHED) else [name + PUBLISHED, name, DEFAULT + rows]
+        if name.endswith(PUBLISHED):
+            read_recipe(name)
+            runs.append(name)
+        else:
+            rows = read_recipe(name).about["rows"]
+            runs += [name + PUBLISHED, name, DEFAULT + rows, *_without(name)]
     return list(dict.fromkeys(runs))
+
+
+def _without(system: str) -> list[str]:
+    """Return the runs of the published form without one defect, for each that a configuration repairs."""
+    defects = read_recipe(system + PUBLISHED).about["defects"]
+    numbers = [number for number, defect in enumerate(defects, 1) if "repair" in defect]
+    return [f"{system}{PUBLISHED}{WITHOUT}{number}" for number in numbers]
 
 
 def _recipe_of(name: str) -> Recipe:
     """Return the recipe of a run; of the default preset's the first whose rows it is trained on."""
-    if not name.startswith(DEFAULT):
-        return read_recipe(name)
-    found = (read_recipe(system) for system in systems())
-    return next(recipe for recipe in found if DEFAULT + recipe.about["rows"] == name)
+    if name.startswith(DEFAULT):
+        found = (read_recipe(system) for system in systems())
+        return next(recipe for recipe in found if DEFAULT + recipe.about["rows"] == name)
+    system, _, number = name.partition(WITHOUT)
+    recipe = read_recipe(system)
+    if not number:
+        return recipe
+    repair = dict(recipe.about["defects"][int(number) - 1]["repair"])
+    valid = repair.pop("valid", recipe.about.get("valid"))  # "" cuts them from the training rows
+    return Recipe(name, {**recipe.about, "valid": valid}, recipe.configuration.with_values(repair))
 
 
 def reproduce(
@@ -137,7 +158,7 @@ def _path(folder: Path, name: str, seed: int) -> Path:
 
 
 def _other_part(source: str | None, train: Dataset, data_dir: str | None) -> Dataset | None:
-    if source is None:
+    if not source:
         return None
     rows = read_source(source, data_dir=data_dir, names=train.label_names).dataset
     require_kind(rows, train.is_multilabel, source)
@@ -203,7 +224,7 @@ def baseline_figure(result: Result, measured_on: str) -> float:
 
 
 def table(folder: Path) -> str:
-    """Return the table (Markdown) of all finished runs: each system with what was published, its two forms,
+    """Return the table (Markdown) of the finished runs: each system with what was published, its two forms,
     the default preset and the linear baseline."""
     lines = [
         "| system | accuracy of | published | as published | repaired | default preset | linear baseline |",
@@ -212,7 +233,7 @@ def table(folder: Path) -> str:
     for name in systems():
         about = read_recipe(name).about
         kind = about["measured_on"]
-        runs = [results_of(folder, run) for run in run_names([name])]
+        runs = [results_of(folder, run) for run in run_names([name])[:3]]
         if not runs[0] and not runs[1]:
             continue
         linear = [baseline_figure(run, kind) for form in (runs[1] or runs[0])[:1] for run in [form]]
@@ -224,6 +245,25 @@ def table(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def defects(folder: Path) -> str:
+    """Return the table (Markdown) of what each defect costs: the accuracy of the kept epoch as published, and
+    of the same run with this defect alone repaired, over the seeds that both have."""
+    lines = ["| system | defect | as published | without it | it costs, in points |", "|---|---|---|---|---|"]
+    for system in systems():
+        about = read_recipe(system + PUBLISHED).about
+        kind = about["measured_on"]
+        published = {run["seed"]: run[kind]["accuracy"] for run in results_of(folder, system + PUBLISHED)}
+        for name in _without(system):
+            words = about["defects"][int(name.rpartition("-")[2]) - 1]["words"]
+            repaired = {run["seed"]: run[kind]["accuracy"] for run in results_of(folder, name)}
+            seeds = sorted(published.keys() & repaired.keys())
+            if seeds:
+                before, after = [published[seed] for seed in seeds], [repaired[seed] for seed in seeds]
+                cost = 100 * (mean(after) - mean(before))
+                lines.append(f"| `{system}` | {words} | {_spread(before)} | {_spread(after)} | {cost:+.2f} |")
+    return "\n".join(lines)
+
+
 def points(folder: Path) -> list[Point]:
     """Return the point of each finished run of seed 0, by name of its system."""
     found = []
@@ -232,7 +272,7 @@ def points(folder: Path) -> list[Point]:
         if not results_of(folder, system) and not results_of(folder, system + PUBLISHED):
             continue
         for name, form in zip(
-            run_names([system]), ("as published", "repaired", "default preset"), strict=True
+            run_names([system])[:3], ("as published", "repaired", "default preset"), strict=True
         ):
             result = result_of(folder, name, 0)
             if result is not None:

@@ -20,9 +20,10 @@ def run(options: argparse.Namespace) -> None:
     for key in ("source", "published", "features", "size"):
         if key in about:
             print(textwrap.fill(f"{key}: {about[key]}", 90, subsequent_indent="  "))
-    for key in ("defects", "repairs"):
-        for line in about.get(key, ()):
-            print(textwrap.fill(f"{key[:-1]}: {line}", 90, subsequent_indent="  "))
+    for number, defect in enumerate(about.get("defects", ()), 1):
+        print(textwrap.fill(f"defect {number}: {defect['words']}", 90, subsequent_indent="  "))
+    for line in about.get("repairs", ()):
+        print(textwrap.fill(f"repair: {line}", 90, subsequent_indent="  "))
     if "cpu" in about:
         smaller = ", ".join(f"{key} = {value}" for key, value in about["cpu"].items())
         print(textwrap.fill(f"on a CPU: {smaller}", 90, subsequent_indent="  "))

@@ -12,7 +12,7 @@ def run(options: argparse.Namespace) -> None:
     """Run the published systems, one result file a run, and write their table and picture."""
     from ..bundle import write_durably
     from ..plots import recipes_picture
-    from ..reproduce import points, reproduce, result_of, run_names, table
+    from ..reproduce import defects, points, reproduce, result_of, run_names, table
 
     folder = Path(options.out)
     runs = [(name, seed) for name in run_names(options.names) for seed in range(options.seeds)]
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> None:
             note(f"{name}, seed {seed}")
             watch = TrainingDisplay()
             reproduce(name, seed, folder, options.data_dir, options.full_size, watch=watch)
-    content = table(folder)
+    content = f"{table(folder)}\n\n{defects(folder)}"
     write_durably(folder / "results.md", (content + "\n").encode())
     for kind in ("png", "svg"):
         write_durably(folder / f"results.{kind}", recipes_picture(points(folder), kind))
