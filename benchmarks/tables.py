@@ -38,6 +38,20 @@ def recipe_defects() -> str:
     return defects(RESULTS / "recipes")
 
 
+def cells() -> str:
+    run = result("cells")
+    lines = ["| task | cell | gates | parameters | seconds an epoch | test | test, words shuffled |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for task, of_cell in run["tasks"].items() if run else ():
+        for cell, figures in of_cell.items():
+            lines.append(
+                f"| {task} | {cell} | {figures['gates']} | {figures['parameters']:,}"
+                f" | {figures['seconds_an_epoch']:.1f} | {_spread(figures['test_by_seed'])}"
+                f" | {figures['test_shuffled']:.4f} |"
+            )
+    return "\n".join(lines)
+
+
 def schemes() -> str:
     lines = ["| scheme | validation | nsmc:test | vocabulary | unknown | tokens a text | training | seeds |"]
     lines.append("|---|---|---|---|---|---|---|---|")
@@ -151,6 +165,7 @@ TABLES = {
     "recipes": recipes,
     "defects": recipe_defects,
     "kills": kills,
+    "cells": cells,
     "schemes": schemes,
     "indexing": indexing,
     "encoders": encoders,
