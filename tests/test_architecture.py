@@ -21,7 +21,7 @@ FLOORS = [
     {"data", "nn", "evaluation"},
     {"card"},
     {"bundle"},
-    {"inference", "training"},
+    {"inference", "training", "export"},
     {"explain"},
     {"plots"},
     {"estimator", "reproduce"},

@@ -6,6 +6,7 @@ import copy
 import io
 import pickle
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,17 @@ def test_two_processes_cross_validate_as_one(processes: Callable[..., Any]) -> N
     with processes():
         two = cross_val_score(build(), TEXTS, LABELS, scoring="neg_log_loss", cv=2, n_jobs=2)
     assert one.tolist() == two.tolist()
+
+
+def test_models_trained_and_asked_by_threads_at_once_are_as_trained_alone(
+    fitted: RecurrentTextClassifier,
+) -> None:
+    def train(seed: int) -> bytes:
+        return answers(build(random_state=seed).fit(TEXTS, LABELS))
+
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(train, [0, 1, 0, 1, 0, 1]))
+    assert found == [answers(fitted), train(1)] * 3
 
 
 def test_probabilities_are_cross_predicted_by_models_that_did_not_see_the_rows() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import SkipTestWarning
 from sklearn.model_selection import cross_val_score
@@ -182,6 +183,13 @@ def test_fitting_and_answering_leave_lists_and_columns_as_they_were() -> None:
     pd.testing.assert_series_equal(column, before[3])
 
 
+def test_a_first_answer_leaves_the_random_numbers_of_others_alone(fitted: RecurrentTextClassifier) -> None:
+    fresh = copy.deepcopy(fitted)
+    before = torch.get_rng_state()
+    fresh.predict(OTHERS)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 # sample weights
 
 
@@ -205,6 +213,8 @@ def test_rows_of_equal_weight_count_as_without_weights(class_weight: str) -> Non
     without = build(values=values).fit(texts, labels)
     equal = build(values=values).fit(texts, labels, sample_weight=[3.0] * len(texts))
     np.testing.assert_allclose(equal.predict_proba(OTHERS), without.predict_proba(OTHERS), atol=1e-5)
+    losses = [[epoch["loss"] for epoch in each.bundle_.history] for each in (equal, without)]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
     baselines = [each.bundle_.baseline for each in (equal, without)]
     np.testing.assert_allclose(*[each.coefficients for each in baselines], atol=1e-3)
 

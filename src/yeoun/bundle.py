@@ -4,6 +4,7 @@ config.json          format version, configuration, labels in order, provenance,
 tokenizer.json       the fitted tokeniser
 model.safetensors    the weights
 baseline.safetensors the linear baseline, where one was trained
+model.onnx  model.int8.onnx   the network as graphs, where they were exported
 metrics.json  history.jsonl  plots/  README.md
 """
 
@@ -48,7 +49,7 @@ class ModelBundle:
 
     weights: the network's parameters by name. thresholds: the probability from which each label is given,
     where a row may have several; else empty. metrics: as `train --json` prints them. history: one dict an
-    epoch. provenance: data, seed, precision, versions, seconds.
+    epoch. provenance: data, seed, precision, versions, seconds. graphs: exported ones, by file name.
     """
 
     configuration: Configuration
@@ -60,6 +61,7 @@ class ModelBundle:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    graphs: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def is_multilabel(self) -> bool:
@@ -73,11 +75,12 @@ class ModelBundle:
 
         from .nn.classifier import TextClassifier
 
-        network = TextClassifier(
-            self.configuration.model, self.indexer.vocabulary_size, len(self.label_names)
-        )
-        state = {name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()}
-        network.load_state_dict(state)
+        with torch.device("meta"):  # no weights are drawn, so nobody's random numbers are
+            network = TextClassifier(
+                self.configuration.model, self.indexer.vocabulary_size, len(self.label_names)
+            )
+        state = {name: torch.tensor(array) for name, array in self.weights.items()}
+        network.load_state_dict(state, assign=True)
         return network.eval()
 
     def word_vectors(self) -> tuple[list[str], npt.NDArray[np.float32]]:
@@ -93,6 +96,7 @@ class ModelBundle:
             "metrics.json": _json(self.metrics),
             "history.jsonl": b"".join(_json(record, indent=None) for record in self.history),
             "README.md": self._card().encode(),
+            **self.graphs,
         }
         if self.baseline is not None:
             arrays: dict[str, npt.NDArray[Any]] = {
@@ -194,6 +198,7 @@ class ModelBundle:
                 metrics=json.loads(contents["metrics.json"]),
                 history=tuple(json.loads(line) for line in lines),
                 provenance=config["provenance"],
+                graphs={name: graph for name, graph in contents.items() if name.endswith(".onnx")},
             )
         except (KeyError, ValueError, ConfigError, SafetensorError) as error:
             raise BundleError(f"{place}: not a model of this release ({error}); train it again") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sklearn.utils import check_random_state
 from .bundle import ModelBundle, require_room
 from .data.objects import read_labelled, read_texts
 from .data.rows import statistics
+from .errors import ConfigError
 from .explain import Explanation, explain
 from .inference import decide_labels, predict, predict_proba
 from .plots import history_picture
@@ -64,7 +66,7 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     preset: "fast", "balanced" or "accurate". recipe: a published system by name, instead of the
     preset. values: `{"section.key": value}` changed in either. precision, device: as on the command
-    line. random_state: the seed; None or a generator draws one.
+    line. random_state: the seed; None or a RandomState draws one.
 
     After `fit`: `classes_` (sorted), `bundle_` (the trained model), which pickles as the files of its
     folder.
@@ -100,11 +102,10 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         dataset, classes = read_labelled(X, y, sample_weight)
         base = read_recipe(self.recipe).configuration if self.recipe else None
         asked = (base or resolve(self.preset, statistics(dataset))).with_values(self.values or {})
-        seed = self.random_state
         bundle = fit(
             dataset,
             asked.for_labels(len(classes), dataset.is_multilabel),
-            seed=seed if isinstance(seed, int) else check_random_state(seed).randint(2**31),
+            seed=_read_seed(self.random_state),
             precision=self.precision,
             device=self.device,
             provenance={"name": self.recipe or self.preset},
@@ -150,3 +151,13 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     def _require_fit(self) -> None:
         if not hasattr(self, "bundle_"):
             raise NotFittedError("this RecurrentTextClassifier is not fitted yet: call fit first")
+
+
+def _read_seed(state: Any) -> int:
+    try:
+        seed = int(state) if isinstance(state, Integral) else check_random_state(state).randint(2**31)
+    except ValueError:
+        seed = -1
+    if not 0 <= seed < 2**63:
+        raise ConfigError(f"random_state {state!r}: expected a whole number from 0, None or a RandomState")
+    return int(seed)

@@ -16,7 +16,7 @@ from .bundle import ModelBundle
 from .config import TextConfig
 from .data.batches import Batch, answering_order, collate
 from .data.tokens import TokenStore
-from .errors import DataError
+from .errors import ConfigError, DataError
 from .evaluation.metrics import decide
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 Forward = Callable[[Batch], Floats]
+# What turns batches into logits, and the file of the bundle that it reads.
+RUNTIMES = {"torch": "model.safetensors", "onnx": "model.onnx", "onnx-int8": "model.int8.onnx"}
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ class Prediction:
     probabilities: dict[str, float]
 
 
-def predict(bundle: ModelBundle, texts: Sequence[str], precision: str = "fp32") -> list[Prediction]:
+def predict(
+    bundle: ModelBundle, texts: Sequence[str], precision: str = "fp32", runtime: str = "torch"
+) -> list[Prediction]:
     """Return the label or labels and the probabilities of each text, in order."""
-    return answers_of(bundle, predict_proba(bundle, texts, precision))
+    return answers_of(bundle, predict_proba(bundle, texts, precision, runtime))
 
 
 def answers_of(bundle: ModelBundle, probabilities: Floats) -> list[Prediction]:
@@ -61,18 +65,35 @@ def decide_labels(bundle: ModelBundle, probabilities: Floats) -> npt.NDArray[np.
     return decide(probabilities, bundle.is_multilabel, thresholds)
 
 
-def predict_proba(bundle: ModelBundle, texts: Sequence[str], precision: str = "fp32") -> Floats:
+def predict_proba(
+    bundle: ModelBundle, texts: Sequence[str], precision: str = "fp32", runtime: str = "torch"
+) -> Floats:
     """Return the probabilities [texts, classes], float32, classes in the order of `label_names`. Those of
     a text add up to 1, but from a model of rows with several labels, where each stands for itself.
 
-    Raises DataError for a text that is not a string.
+    precision: of the encoder in torch, "fp32" or "bf16". runtime: one of RUNTIMES. Raises DataError for a
+    text that is not a string, ConfigError for a runtime that is not there.
     """
     require_strings(texts)
     store = TokenStore(*bundle.indexer.index(texts)[:2])
-    forward = torch_forward(bundle.network, precision)
+    forward = _forward(bundle, precision, runtime)
     logits = answer(store, bundle.configuration.text, forward)
     probabilities = to_probabilities(logits, bundle.is_multilabel)
     return probabilities.reshape(len(texts), len(bundle.label_names))
+
+
+def _forward(bundle: ModelBundle, precision: str, runtime: str) -> Forward:
+    if runtime == "torch":
+        return torch_forward(bundle.network, precision)
+    if runtime not in RUNTIMES:
+        raise ConfigError(f"runtime {runtime!r}: expected one of {', '.join(RUNTIMES)}")
+    if precision != "fp32":
+        raise ConfigError(f"precision {precision!r} with runtime {runtime!r}: expected fp32")
+    graph = bundle.graphs.get(RUNTIMES[runtime])
+    if graph is None:
+        flag = "--int8" if runtime == "onnx-int8" else "--onnx"
+        raise ConfigError(f"runtime {runtime!r}: not exported yet; yeoun export BUNDLE {flag} first")
+    return onnx_forward(graph)
 
 
 def require_strings(texts: Sequence[str]) -> None:
@@ -110,6 +131,24 @@ def torch_forward(network: TextClassifier, precision: str = "fp32") -> Forward:
         network.train(was_training)
         network.precision = trained_in
         return np.asarray(logits.numpy(), np.float32)
+
+    return forward
+
+
+def onnx_forward(graph: bytes) -> Forward:
+    """Return `forward` on ONNX Runtime, of a graph that `export` wrote; torch is not imported. Raises
+    ConfigError without the extra `onnx`."""
+    try:
+        from onnxruntime import InferenceSession, SessionOptions
+    except ImportError:
+        raise ConfigError("ONNX Runtime is not installed; pip install 'yeoun[onnx]'") from None
+    options = SessionOptions()
+    options.log_severity_level = 3
+    session = InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+    def forward(batch: Batch) -> Floats:
+        inputs = {"token_ids": batch.token_ids, "lengths": batch.lengths}
+        return np.asarray(session.run(["logits"], inputs)[0], np.float32)
 
     return forward
 

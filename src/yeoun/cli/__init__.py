@@ -95,6 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--text", metavar="COLUMN", help="the text column of the file")
     predict.add_argument("--output", metavar="FILE", help="a table with label and probability, or -")
     predict.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
+    predict.add_argument("--runtime", default="torch", metavar="NAME", help="torch, onnx or onnx-int8")
     predict.add_argument("--force", action="store_true", help="replace FILE")
     _json(predict)
 
@@ -105,6 +106,15 @@ def build_parser() -> argparse.ArgumentParser:
     explain.add_argument("--picture", metavar="FILE", help="draw it as .png or .svg")
     explain.add_argument("--force", action="store_true", help="replace the picture")
     _json(explain)
+
+    export = verbs.add_parser("export", help="add the network to BUNDLE as an ONNX graph")
+    export.add_argument("bundle", metavar="BUNDLE")
+    export.add_argument("--onnx", action="store_true", help="in fp32 (model.onnx)")
+    export.add_argument("--int8", action="store_true", help="with 8-bit weights (model.int8.onnx)")
+    export.add_argument("--check", metavar="SOURCE", help="rows to check on (else the built-in reviews)")
+    export.add_argument("--text", metavar="COLUMN", help="the text column of SOURCE")
+    export.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
+    _json(export)
 
     summary = verbs.add_parser("summary", help="layers and parameters of a network")
     summary.add_argument("bundle", nargs="?", metavar="BUNDLE")

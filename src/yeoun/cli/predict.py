@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     rows, column = _rows(options)
     bundle = ModelBundle.load(Path(options.bundle))
     readable = [row for row in rows if row.error is None]
-    answers = predict(bundle, [row.cells[column] for row in readable], options.precision)
+    answers = predict(bundle, [row.cells[column] for row in readable], options.precision, options.runtime)
     if len(readable) < len(rows):
         note(f"{len(rows) - len(readable)} of {len(rows)} rows could not be read")
     if output:

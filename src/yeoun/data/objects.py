@@ -82,8 +82,8 @@ def _read_labels(labels: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
             return _of_lists(rows)
         labels = rows
     values = np.asarray(labels if hasattr(labels, "__array__") else rows)
-    if columns is not None and len(columns) == 1:
-        values = values.reshape(-1)
+    if values.ndim == 2 and values.shape[1] == 1:  # a column, which scikit-learn reads as a label a text
+        values = values[:, 0]
     if values.ndim == 2 and np.isin(values, (0, 1)).all():
         return np.array(range(values.shape[1]) if columns is None else columns), values.astype(np.int64)
     if values.ndim != 1:
@@ -122,7 +122,11 @@ def _of_lists(rows: Sequence[Iterable[Any]]) -> tuple[npt.NDArray[Any], npt.NDAr
 
 
 def _read_weights(weights: Any, rows: int) -> Weights:
-    values = np.asarray(weights, np.float32)
+    try:
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused below
+            values = np.asarray(weights, np.float32)
+    except (TypeError, ValueError):
+        raise DataError(f"the sample weights are no numbers: expected one for each of {rows} texts") from None
     if values.shape != (rows,) or not (np.isfinite(values) & (values >= 0)).all():
         raise DataError(
             f"got sample weights of shape {values.shape} from {values.min(initial=0)}: expected a number, 0"

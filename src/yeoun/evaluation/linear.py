@@ -50,7 +50,7 @@ def fit_linear(
     """Return the baseline fitted on `texts`; every one of `classes` labels occurs.
 
     labels: int64 [rows], or 0 and 1 in [rows, classes] where a row may have several. weights:
-    float32 [rows], how much each row counts.
+    float32 [rows], how much each row counts beside the others.
     """
     from sklearn.svm import LinearSVC
 
@@ -59,6 +59,8 @@ def fit_linear(
     seen = np.bincount(counts.indices, minlength=counts.shape[1])
     idf = (np.log((1 + len(texts)) / (1 + seen)) + 1).astype(np.float32)
     features = _weighted(counts, idf)
+    if weights is not None:
+        weights = weights / weights.mean()
     fitted = []
     for targets in labels.T if labels.ndim == 2 else (labels,):
         if labels.ndim == 2 and targets.all():  # nothing to learn, and the machine would refuse

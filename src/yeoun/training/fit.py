@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,8 @@ from .loop import IndexedRows, Run, run_epochs
 from .objective import balanced_weights
 from .optimization import build_optimizer
 from .state import Progress, TrainingFolder, steps_between_saves, versions
+
+_RANDOM_NUMBERS = threading.RLock()  # torch has one source of them, so models are trained one after another
 
 
 def fit(
@@ -85,7 +88,7 @@ def fit(
         indexer, indexed = TextIndexer.fit_index(train.texts, configuration.text)
     else:
         indexed = indexer.index(train.texts)
-    with torch.random.fork_rng(devices=[]):
+    with _RANDOM_NUMBERS, torch.random.fork_rng(devices=[]):
         store = TokenStore(*indexed[:2])
         run = _start(indexer, store, train, valid, configuration, seed, precision, device)
         if folder is not None:
