@@ -1,5 +1,7 @@
-"""Draws every picture of the learning pages into `docs/learn/pictures/`. Run it with
-`python docs/learn/pictures.py`. A picture of a measurement is drawn from what the page's own code measured."""
+"""Draws every picture of the learning pages into `docs/learn/pictures/`: `python docs/learn/pictures.py`.
+
+A picture of a measurement shows what the page's own code measured.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,6 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,8 @@ def run_page(page: str) -> dict[str, Any]:
 
 def draw_shapes() -> Figure:
     """Return the four shapes side by side: what is read below, the states, the answers above."""
-    figure, axes = canvas(9.6, 3.3, (0.0, 13.4), (-0.35, 4.15))
-    left = 0.7
+    figure, axes = canvas(9.6, 3.4, (0.0, 13.5), (-0.65, 4.15))
+    left = 1.0
     for title, steps, reads, answers in (
         ("one to one", 1, [0], [0]),
         ("one to many", 3, [0], [0, 1, 2]),
@@ -80,14 +81,14 @@ def draw_shapes() -> Figure:
                 box(axes, (x, 2.8), ANSWER, "y")
                 arrow(axes, (x, 1.6 + HALF), (x, 2.8 - HALF))
             if title == "one to many" and step:
-                arrow(axes, (centers[step - 1] + HALF, 2.8 - 0.1), (x - 0.12, 1.6 - HALF), fed_back=True)
+                feed_back(axes, (centers[step - 1] + HALF, 2.8), (x, 1.6 - HALF))
         left = centers[-1] + 1.9
     legend = (("x  what is read", READ), ("h  the state", STATE), ("y  the answer", ANSWER))
     for position, (label, color) in enumerate(legend):
         axes.add_patch(
-            Rectangle((2.3 + 2.9 * position, -0.32), 0.26, 0.26, facecolor=color, edgecolor=INK, lw=0.7)
+            Rectangle((2.3 + 2.9 * position, -0.55), 0.26, 0.26, facecolor=color, edgecolor=INK, lw=0.7)
         )
-        axes.text(2.7 + 2.9 * position, -0.19, label, va="center", fontsize=9, color=INK)
+        axes.text(2.7 + 2.9 * position, -0.42, label, va="center", fontsize=9, color=INK)
     return figure
 
 
@@ -245,13 +246,23 @@ def box(
     axes.text(x, y, label, ha="center", va="center", fontsize=size, color=INK, family=family)
 
 
-def arrow(axes: Axes, start: Point, end: Point, fed_back: bool = False) -> None:
-    style: dict[str, Any] = {"color": INK, "lw": 1.0}
-    if fed_back:
-        style = {"color": "#777777", "lw": 1.0, "ls": (0, (3, 2)), "connectionstyle": "arc3,rad=0"}
+def arrow(axes: Axes, start: Point, end: Point, color: str = INK) -> None:
     axes.add_patch(
-        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, shrinkA=0, shrinkB=0, **style)
+        FancyArrowPatch(
+            start, end, arrowstyle="-|>", mutation_scale=9, shrinkA=0, shrinkB=0, color=color, lw=1.0
+        )
     )
+
+
+def feed_back(axes: Axes, start: Point, end: Point) -> None:
+    """Draw a way from the right of an answer round the next state and into it from below."""
+    between, below = start[0] + 0.17, end[1] - 0.3
+    across, up = (
+        (start[0], between, between, end[0], end[0]),
+        (start[1], start[1], below, below, end[1] - 0.1),
+    )
+    axes.plot(across, up, color="#777777", lw=1.0, ls=(0, (3, 2)), zorder=0)
+    arrow(axes, (end[0], end[1] - 0.12), end, "#777777")
 
 
 def save(name: str, figure: Figure) -> None:
