@@ -126,7 +126,7 @@ def test_measure_puts_the_figures_together(dtype: type) -> None:
     expected = reference.log_loss(labels, exact, labels=[0, 1, 2])
     assert figures.log_loss == pytest.approx(expected, rel=1e-5)
     assert figures.ece == calibration_error(probabilities, labels)
-    assert all(type(value) in (int, float, tuple) for value in vars(figures).values())
+    assert all(type(value) in (int, float, list) for value in vars(figures).values())
 
 
 MARKS = {"en": ("awful", "great", "average"), "ko": ("지루하다", "재밌다", "그저그렇다")}
