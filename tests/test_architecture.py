@@ -24,7 +24,7 @@ FLOORS = [
     {"inference", "training", "export"},
     {"explain"},
     {"plots"},
-    {"estimator", "reproduce"},
+    {"estimator", "reproduce", "bulk"},
     {"cli"},
 ]
 APART = {"data", "nn", "evaluation"}

@@ -35,10 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         advice = "; free some space" if error.errno == errno.ENOSPC else ""
         return _fail(f"{error.filename or 'output'}: {error.strerror or error}{advice}")
     except KeyboardInterrupt:
-        resumable = options.verb == "train" and not os.path.exists(options.out)
+        resumable = _is_resumable(options)
         print("\nyeoun: interrupted" + ("; go on with --resume" if resumable else ""), file=sys.stderr)
         return 130
     return 0
+
+
+def _is_resumable(options: argparse.Namespace) -> bool:
+    if options.verb == "train":
+        return not os.path.exists(options.out)
+    output = options.output if options.verb == "predict" else None
+    return bool(output) and os.path.exists(f"{output}.progress")
 
 
 def _accept_any_bytes() -> None:
@@ -96,7 +103,9 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--output", metavar="FILE", help="a table with label and probability, or -")
     predict.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     predict.add_argument("--runtime", default="torch", metavar="NAME", help="torch, onnx or onnx-int8")
-    predict.add_argument("--force", action="store_true", help="replace FILE")
+    again = predict.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    again.add_argument("--force", action="store_true", help="replace FILE and any interrupted run")
     _json(predict)
 
     explain = verbs.add_parser("explain", help="show what a label came from")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-import io
-import json
+import hashlib
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..data.readers import Row, read_rows
 from ..data.tables import TEXT_COLUMNS, pick_column
@@ -19,137 +18,147 @@ from ..errors import DataError, OutputError, UsageError
 from .display import emit, in_words, note
 
 if TYPE_CHECKING:
-    from ..inference import Prediction
+    from ..bulk import Labelled
+    from ..bundle import ModelBundle
 
 
 def run(options: argparse.Namespace) -> None:
     """Label the texts given, of a file, or of standard input, in order."""
     from ..bundle import ModelBundle
-    from ..inference import predict
 
     if bool(options.texts) == bool(options.input):
         raise UsageError("expected either texts or --input FILE (- for standard input)")
     output = options.output
     if output and options.json:
         raise UsageError("expected one of --json and --output (a .jsonl name writes JSON lines)")
+    if options.resume and (options.texts or options.input == "-" or output in (None, "-")):
+        raise UsageError("--resume: expected --input FILE and the --output FILE of an interrupted run")
     if output:
         _kind(output)
     if output and output != "-" and Path(output).exists() and not options.force:
         raise OutputError(f"{output}: exists already; choose another place or use --force")
-    rows, column = _rows(options)
+    rows, column, columns = _rows(options)
     bundle = ModelBundle.load(Path(options.bundle))
-    readable = [row for row in rows if row.error is None]
-    answers = predict(bundle, [row.cells[column] for row in readable], options.precision, options.runtime)
-    if len(readable) < len(rows):
-        note(f"{len(rows) - len(readable)} of {len(rows)} rows could not be read")
-    if output:
-        _write_table(output, rows, answers)
+    if not output:
+        unreadable, total = _print(_labelled(options, bundle, rows, column), column, options.json)
+    elif output == "-":
+        unreadable, total = _stream(_labelled(options, bundle, rows, column), columns)
     else:
-        _print(rows, column, answers, options.json)
+        unreadable, total = _write(options, bundle, rows, column, columns)
+    if unreadable:
+        note(f"{unreadable} of {total} rows could not be read")
 
 
-def _rows(options: argparse.Namespace) -> tuple[list[Row], str]:
+def _rows(options: argparse.Namespace) -> tuple[Iterable[Row], str, list[str]]:
+    """Return the rows, the text column, and all columns."""
     if options.texts or options.input == "-":
-        lines = options.texts or [line.rstrip("\r\n") for line in sys.stdin]
-        return [Row(number, number, {"text": text}) for number, text in enumerate(lines, 1)], "text"
+        lines = options.texts or (line.rstrip("\r\n") for line in sys.stdin)
+        return (Row(number, number, {"text": text}) for number, text in enumerate(lines, 1)), "text", ["text"]
     path = Path(options.input)
-    rows = list(read_rows(path))
-    first = next((row for row in rows if row.error is None), None)
+    first = next((row for row in read_rows(path) if row.error is None), None)
     if first is None:
         raise DataError(f"{path}: no rows that can be read; expected a header and at least one row")
     column = pick_column(path, list(first.cells), options.text, TEXT_COLUMNS, "text")
     if not options.text:
         note(f"text column {column!r}")
-    return [_with_text(row, column) for row in rows], column
+    columns = list(first.cells)
+    if ".jsonl" in path.suffixes:  # each object may have columns of its own
+        columns = list(dict.fromkeys(name for row in read_rows(path) for name in row.cells))
+    return read_rows(path), column, columns
 
 
-def _with_text(row: Row, column: str) -> Row:
-    if row.error is None and column not in row.cells:
-        return Row(row.number, row.line, {}, f"no column {column!r}")
-    return row
+def _labelled(
+    options: argparse.Namespace, bundle: ModelBundle, rows: Iterable[Row], column: str
+) -> Iterator[Labelled]:
+    from ..bulk import label_rows
+
+    return label_rows(bundle, rows, column, options.precision, options.runtime)
 
 
-def _print(rows: Sequence[Row], column: str, answers: Sequence[Prediction], as_json: bool) -> None:
-    remaining = iter(answers)
-    for row in rows:
-        if row.error is not None:
+def _print(chunks: Iterator[Labelled], column: str, as_json: bool) -> tuple[int, int]:
+    unreadable = total = 0
+    for row, answer in (pair for chunk in chunks for pair in chunk):
+        total += 1
+        if answer is None:
+            unreadable += 1
             if as_json:
                 emit({"error": row.error, "row": row.number})
             else:
                 print(f"row {row.number}: {row.error}")
-            continue
-        answer = next(remaining)
-        if as_json:
+        elif as_json:
             emit(asdict(answer))
         else:
             text = " ".join(row.cells[column].split())
             print(f"{text}\n  {in_words(answer)}")
+    return unreadable, total
 
 
-def _write_table(output: str, rows: Sequence[Row], answers: Sequence[Prediction]) -> None:
-    """Write the rows' columns with label and probability behind them; a file by one rename.
+def _stream(chunks: Iterator[Labelled], columns: list[str]) -> tuple[int, int]:
+    from ..bulk import WRITERS, header, table_rows
 
-    The input's own columns of these names become `input_label` and `input_probability`. A row that
-    could not be read keeps its place, without cells.
-    """
-    from ..bundle import write_durably
-
-    columns = list(dict.fromkeys(column for row in rows for column in row.cells))
-    named = [f"input_{c}" if c in ("label", "probability") else c for c in columns]
-    table = [[*named, "label", "probability"]]
-    remaining = iter(answers)
-    for row in rows:
-        answer = next(remaining) if row.error is None else None
-        given = [row.cells.get(c, "") for c in columns]
-        table.append([*given, *(_cells(answer) if answer else ("", ""))])
-    content = WRITERS[_kind(output)](table)
-    if output == "-":
-        sys.stdout.write(content)
-        return
-    encoded = content.encode("utf-8", "replace")
-    write_durably(Path(output), gzip.compress(encoded, mtime=0) if output.endswith(".gz") else encoded)
-    note(f"{len(rows)} rows written to {output}")
+    write, names = WRITERS[".csv"], header(columns)
+    unreadable = total = 0
+    sys.stdout.write(write(names, [names]))
+    for chunk in chunks:
+        sys.stdout.write(write(names, table_rows(chunk, columns)))
+        unreadable += sum(answer is None for _, answer in chunk)
+        total += len(chunk)
+    return unreadable, total
 
 
-def _cells(answer: Prediction) -> tuple[str, str]:
-    """Return label and probability; several as JSON lists, which training reads as such."""
-    if isinstance(answer.label, str):
-        return answer.label, f"{answer.probability:.6f}"
-    several = [round(answer.probabilities[label], 6) for label in answer.label]
-    return json.dumps(answer.label, ensure_ascii=False), json.dumps(several)
+def _write(
+    options: argparse.Namespace, bundle: ModelBundle, rows: Iterable[Row], column: str, columns: list[str]
+) -> tuple[int, int]:
+    """Write the rows with their answers to the output, which appears whole; return how many could not be
+    read, and how many there are."""
+    from ..bulk import WRITERS, GrowingFile, header, table_rows
+
+    kind, names = _kind(options.output), header(columns)
+    output = GrowingFile(Path(options.output), _identity(options, column))
+    try:
+        output.begin(options.resume, options.force)
+        if output.bytes == 0 and kind != ".jsonl":
+            output.grow(WRITERS[kind](names, [names]), 0, 0)
+        if output.rows:
+            note(f"{output.rows:,} rows are there already")
+        started, before = time.perf_counter(), output.rows
+        for chunk in _labelled(options, bundle, islice(rows, output.rows, None), column):
+            unreadable = sum(answer is None for _, answer in chunk)
+            output.grow(WRITERS[kind](names, table_rows(chunk, columns)), len(chunk), unreadable)
+            if sys.stderr.isatty():
+                rate = (output.rows - before) / (time.perf_counter() - started)
+                live = f"\r\033[K{output.rows:,} rows, {rate:,.0f} a second"
+                print(live, end="", file=sys.stderr, flush=True)
+    except DataError:  # the input itself: going on would stop there again
+        output.discard()
+        raise
+    output.finish()
+    note(f"{output.rows} rows written to {options.output}")
+    return output.unreadable, output.rows
 
 
-def _quoted(table: list[list[str]], delimiter: str) -> str:
-    text = io.StringIO(newline="")
-    has_return = any("\r" in cell for line in table for cell in line)  # which csv would leave unquoted
-    if has_return:
-        csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(table)
-    else:
-        csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(table)
-    return text.getvalue()
+def _identity(options: argparse.Namespace, column: str) -> dict[str, Any]:
+    """Return what an interrupted run has to share with one that goes on."""
+    from ..bulk import CHUNK
 
-
-def _unquoted(table: list[list[str]]) -> str:
-    lines = ("\t".join(" ".join(cell.splitlines()).replace("\t", " ") for cell in line) for line in table)
-    return "".join(line + "\n" for line in lines)
-
-
-def _json_lines(table: list[list[str]]) -> str:
-    header, *lines = table
-    objects = (dict(zip(header, line, strict=True)) for line in lines)
-    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects)
-
-
-WRITERS: dict[str, Callable[[list[list[str]]], str]] = {
-    ".csv": lambda table: _quoted(table, ","),
-    ".tsv": lambda table: _quoted(table, "\t"),
-    ".txt": _unquoted,
-    ".jsonl": _json_lines,
-}
+    source = Path(options.input or "")
+    is_file = bool(options.input) and source.is_file()
+    return {
+        "input": options.input,
+        "input's size": source.stat().st_size if is_file else None,
+        "input's time": source.stat().st_mtime_ns if is_file else None,
+        "model": hashlib.sha256((Path(options.bundle) / "config.json").read_bytes()).hexdigest(),
+        "text column": column,
+        "precision": options.precision,
+        "runtime": options.runtime,
+        "chunk of rows": CHUNK,
+    }
 
 
 def _kind(output: str) -> str:
     """Return the suffix of a writer. Raises UsageError for another one."""
+    from ..bulk import WRITERS
+
     kind = ".csv" if output == "-" else Path(output.removesuffix(".gz")).suffix.lower()
     if kind not in WRITERS:
         raise UsageError(f"--output {output}: expected a name ending in {' '.join(WRITERS)}, or -")

@@ -1,0 +1,179 @@
+"""Labelling files of any size: rows in, rows out, a chunk at a time, in constant memory.
+
+What is finished of an output lies in `OUTPUT.partial`, and how much that is in `OUTPUT.progress`; a killed
+run goes on from there, and ends with the bytes of an uninterrupted one. The output appears whole, by one
+rename.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from .bundle import ModelBundle, write_durably
+from .data.readers import Row
+from .errors import OutputError, ResumeError
+from .inference import Prediction, predict
+
+CHUNK = 20_000  # rows that are answered together
+Labelled = list[tuple[Row, Prediction | None]]
+Table = Sequence[Sequence[str]]
+
+
+def label_rows(
+    bundle: ModelBundle, rows: Iterable[Row], column: str, precision: str = "fp32", runtime: str = "torch"
+) -> Iterator[Labelled]:
+    """Yield the rows in chunks, each row with its answer, or None where it could not be read."""
+    waiting = iter(rows)
+    while chunk := list(islice(waiting, CHUNK)):
+        chunk = [_with_text(row, column) for row in chunk]
+        texts = [row.cells[column] for row in chunk if row.error is None]
+        answers = iter(predict(bundle, texts, precision, runtime))
+        yield [(row, next(answers) if row.error is None else None) for row in chunk]
+
+
+def _with_text(row: Row, column: str) -> Row:
+    if row.error is None and column not in row.cells:
+        return Row(row.number, row.line, {}, f"no column {column!r}")
+    return row
+
+
+def header(columns: Sequence[str]) -> list[str]:
+    """Return the columns of the output: the input's, then label and probability; the input's own columns of
+    these names become `input_label` and `input_probability`."""
+    return [f"input_{c}" if c in ("label", "probability") else c for c in columns] + ["label", "probability"]
+
+
+def table_rows(labelled: Labelled, columns: Sequence[str]) -> list[list[str]]:
+    """Return the cells of each row; one that could not be read keeps its place, without cells."""
+    return [
+        [*(row.cells.get(c, "") for c in columns), *(("", "") if answer is None else _cells(answer))]
+        for row, answer in labelled
+    ]
+
+
+def _cells(answer: Prediction) -> tuple[str, str]:
+    """Return label and probability; several as JSON lists, which training reads as such."""
+    if isinstance(answer.label, str):
+        return answer.label, f"{answer.probability:.6f}"
+    several = [round(answer.probabilities[label], 6) for label in answer.label]
+    return json.dumps(answer.label, ensure_ascii=False), json.dumps(several)
+
+
+def _quoted(delimiter: str) -> Callable[[Sequence[str], Table], str]:
+    def lines(columns: Sequence[str], table: Table) -> str:
+        text = io.StringIO(newline="")
+        plain = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+        whole = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for cells in table:  # a return is what csv would leave unquoted
+            (whole if any("\r" in cell for cell in cells) else plain).writerow(cells)
+        return text.getvalue()
+
+    return lines
+
+
+def _unquoted(columns: Sequence[str], table: Table) -> str:
+    lines = ("\t".join(" ".join(cell.splitlines()).replace("\t", " ") for cell in line) for line in table)
+    return "".join(line + "\n" for line in lines)
+
+
+def _json_lines(columns: Sequence[str], table: Table) -> str:
+    objects = (dict(zip(columns, line, strict=True)) for line in table)
+    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects)
+
+
+# From the columns and rows to their lines, by suffix; JSON lines alone have no line for the columns.
+WRITERS: dict[str, Callable[[Sequence[str], Table], str]] = {
+    ".csv": _quoted(","),
+    ".tsv": _quoted("\t"),
+    ".txt": _unquoted,
+    ".jsonl": _json_lines,
+}
+
+
+class GrowingFile:
+    """An output that grows by whole chunks and can be gone on with after a kill."""
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        """identity: what the run is about; another one is not gone on with."""
+        self.path = path
+        self.partial = path.with_name(path.name + ".partial")
+        self.progress = path.with_name(path.name + ".progress")
+        self.identity = json.loads(json.dumps(identity))
+        self.rows = self.unreadable = self.bytes = 0
+
+    def begin(self, resume: bool, force: bool) -> None:
+        """Make ready to grow: from the start, or from where an interrupted run was.
+
+        Raises OutputError when such a run is there and neither `resume` nor `force` says what to do with
+        it, ResumeError when it was about something else.
+        """
+        if self.path.is_dir():
+            raise OutputError(
+                f"{self.path}: is a folder, which a table does not replace; choose another place"
+            )
+        is_there = self.progress.exists() and self.partial.exists()
+        if is_there and not resume and not force:
+            raise OutputError(
+                f"{self.partial}: of an interrupted run; go on with --resume or start afresh with --force"
+            )
+        if is_there and resume:
+            self._go_on()
+        else:
+            self.partial.write_bytes(b"")
+
+    def _go_on(self) -> None:
+        try:
+            found = json.loads(self.progress.read_bytes())
+            identity, self.rows, self.unreadable, self.bytes = (
+                found[name] for name in ("identity", "rows", "unreadable", "bytes")
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise ResumeError(f"{self.progress}: damaged ({error}); start afresh with --force") from None
+        other = [name for name, value in self.identity.items() if identity.get(name) != value]
+        if other or self.partial.stat().st_size < self.bytes:
+            what = f"another {other[0]}" if other else "less than was written"
+            raise ResumeError(f"{self.partial}: of a run with {what}; start afresh with --force")
+        with self.partial.open("r+b") as file:
+            file.truncate(self.bytes)
+
+    def grow(self, content: str, rows: int, unreadable: int) -> None:
+        """Add the lines of `rows` more rows, durably."""
+        encoded = content.encode("utf-8", "replace")
+        if self.path.name.endswith(".gz"):
+            encoded = gzip.compress(encoded, mtime=0)
+        try:
+            with self.partial.open("ab") as file:
+                file.write(encoded)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            self.discard()
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
+        self.rows += rows
+        self.unreadable += unreadable
+        self.bytes += len(encoded)
+        state = {
+            "identity": self.identity,
+            "rows": self.rows,
+            "unreadable": self.unreadable,
+            "bytes": self.bytes,
+        }
+        write_durably(self.progress, json.dumps(state).encode())
+
+    def finish(self) -> None:
+        """Let the output appear."""
+        self.partial.replace(self.path)
+        self.progress.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove what was written so far."""
+        self.partial.unlink(missing_ok=True)
+        self.progress.unlink(missing_ok=True)
