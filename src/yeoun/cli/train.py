@@ -89,6 +89,8 @@ def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
     print(f"{rows:<26}" + "".join(f"{FIGURES[name]:<17}" for name in linear))
     print(f"{'  this model':<26}" + "".join(f"{own[name]:<17.4f}" for name in linear))
     print(f"{'  linear baseline':<26}" + "".join(f"{value:<17.4f}" for value in linear.values()))
+    if figures.get("baseline_rows", figures["rows"]) < figures["rows"] // 2:
+        print(f"  the linear baseline learned from {figures['baseline_rows']:,} of the rows")
     if all(own[name] < value for name, value in linear.items()):
         print("  the linear baseline is better on these rows")
 

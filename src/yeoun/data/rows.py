@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..errors import DataError
 from ..presets import RowStatistics
 from ..text.normalization import hangul_share, normalize
+from .texts import TextsOnDisk
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Dataset:
         """Return the dataset of these rows, in this order."""
         labels = None if self.labels is None else self.labels[rows]
         weights = None if self.weights is None else self.weights[rows]
+        if isinstance(self.texts, TextsOnDisk):
+            return Dataset(self.texts.take(rows), labels, self.label_names, weights)
         return Dataset([self.texts[i] for i in rows], labels, self.label_names, weights)
 
     def fingerprint(self) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from hashlib import blake2b
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,12 +23,7 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
     Raises DataError when nothing could be held out.
     """
     strata = _strata(dataset)
-    first_row: dict[str, int] = {}
-    group = np.fromiter(
-        (first_row.setdefault(text, i) for i, text in enumerate(dataset.texts)),
-        np.int64,
-        len(dataset),
-    )
+    group = _first_rows(dataset.texts)
     leaders = np.unique(group)
     leader_labels = strata[leaders]
     generator = np.random.default_rng([seed, 0])
@@ -47,6 +45,14 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
             " different texts; add rows, or give --valid"
         )
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _first_rows(texts: Sequence[str]) -> Rows:
+    """Return for each text the number of the first row with the same one, told by 64 bits of a hash."""
+    digests = (blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
+    hashes = np.fromiter((int.from_bytes(digest, "little", signed=True) for digest in digests), np.int64)
+    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    return np.asarray(first[inverse], np.int64)
 
 
 def _strata(dataset: Dataset) -> Rows:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DataError
 from .readers import Row, as_cell, read_rows
 from .rows import Dataset, label_indices, labelled, labelled_with_several
+from .texts import TextWriter
 
 TEXT_COLUMNS = ("text", "document", "review", "sentence", "content", "comment", "message", "body")
 LABEL_COLUMNS = ("label", "sentiment", "class", "category", "target", "rating", "y")
@@ -40,39 +42,51 @@ def read_dataset(
     of rows with several labels each. Raises DataError for an unreadable file, a missing or
     ambiguous column, no rows, more than 1 % bad rows, or an unknown label.
     """
-    texts: list[str] = []
     labels: list[str | list[str]] = []
-    bad: list[Row] = []
+    first_bad: Row | None = None
+    bad_rows = 0
     columns: tuple[str, str] | None = None
-    for row in read_rows(path):
-        if row.error is None and columns is None:
-            columns = pick_columns(path, list(row.cells), text, label)
-        if row.error is not None or columns is None:
-            bad.append(row)
-            continue
-        label_of_row = _label(row.cells.get(columns[1], "").strip())
-        if label_of_row == "":
-            bad.append(Row(row.number, row.line, {}, f"no label in column {columns[1]!r}"))
-        elif labels and isinstance(label_of_row, list) != isinstance(labels[0], list):
-            found, first = ("one label", "a list") if isinstance(labels[0], list) else ("a list", "one label")
-            bad.append(Row(row.number, row.line, {}, f"got {found}, where the first row has {first}"))
-        elif columns[0] not in row.cells:
-            bad.append(Row(row.number, row.line, {}, f"no column {columns[0]!r}"))
-        else:
-            texts.append(row.cells[columns[0]])
-            labels.append(label_of_row)
-    if not texts and not bad:
+    with TextWriter() as texts:
+        for row in read_rows(path):
+            if row.error is None and columns is None:
+                columns = pick_columns(path, list(row.cells), text, label)
+            read = _read(row, columns, labels)
+            if isinstance(read, Row):
+                first_bad, bad_rows = first_bad or read, bad_rows + 1
+            else:
+                texts.append(read[0])
+                labels.append(read[1])
+        whole = texts.finish()
+    rows = len(labels) + bad_rows
+    if not rows:
         raise DataError(f"{path}: no rows; expected a header and at least one row")
-    if len(bad) > BAD_ROWS_ALLOWED * (len(texts) + len(bad)):
+    if first_bad is not None and bad_rows > BAD_ROWS_ALLOWED * rows:
         raise DataError(
-            f"{path}, line {bad[0].line}: {bad[0].error}; {len(bad)} of {len(texts) + len(bad)} rows are"
-            " like it and at most 1 % may be; mend or remove them"
+            f"{path}, line {first_bad.line}: {first_bad.error}; {bad_rows} of {rows} rows are like it and at"
+            " most 1 % may be; mend or remove them"
         )
     assert columns is not None
-    return Table(_dataset(texts, labels, names), *columns, bad_rows=len(bad))
+    return Table(_dataset(whole, labels, names), *columns, bad_rows=bad_rows)
 
 
-def _dataset(texts: list[str], labels: list[str | list[str]], names: Sequence[str] | None) -> Dataset:
+def _read(
+    row: Row, columns: tuple[str, str] | None, before: Sequence[str | list[str]]
+) -> tuple[str, str | list[str]] | Row:
+    """Return the text and the label or labels of a row; or the row, with what is wrong with it."""
+    if row.error is not None or columns is None:
+        return row
+    label = _label(row.cells.get(columns[1], "").strip())
+    if label == "":
+        return replace(row, error=f"no label in column {columns[1]!r}")
+    if before and isinstance(label, list) != isinstance(before[0], list):
+        found, first = ("one label", "a list") if isinstance(before[0], list) else ("a list", "one label")
+        return replace(row, error=f"got {found}, where the first row has {first}")
+    if columns[0] not in row.cells:
+        return replace(row, error=f"no column {columns[0]!r}")
+    return row.cells[columns[0]], label if isinstance(label, list) else sys.intern(label)
+
+
+def _dataset(texts: Sequence[str], labels: list[str | list[str]], names: Sequence[str] | None) -> Dataset:
     lists = [label for label in labels if isinstance(label, list)]
     if lists:
         return labelled_with_several(texts, lists, names)

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from ..text.normalization import hangul_share, normalize
 
+_CHUNK = 20_000
+
 
 @dataclass(frozen=True)
 class LinearBaseline:
@@ -32,6 +34,10 @@ class LinearBaseline:
 
     def predict(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the class of each text, int64 [rows]; or 0 or 1 for each label, [rows, classes]."""
+        chunks = [texts[start : start + _CHUNK] for start in range(0, max(1, len(texts)), _CHUNK)]
+        return np.concatenate([self._predict(chunk) for chunk in chunks])
+
+    def _predict(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         features = _weighted(_counts(texts, self.analyzer, len(self.idf)), self.idf)
         scores = features @ self.coefficients.T + self.intercepts
         if self.multilabel:

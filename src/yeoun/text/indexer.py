@@ -3,6 +3,7 @@ tokens with their spans."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -19,6 +20,7 @@ from .schemes import fit_vocabulary, special_tokens
 
 Prepared = str | list[str]  # a normalised text, or the words that an analyser cut it into
 _CHUNK = 10_000
+VOCABULARY_TEXTS = 500_000  # of more texts, an even sample of so many makes the vocabulary
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,21 @@ class TextIndexer:
 
     @classmethod
     def fit(cls, texts: Sequence[str], config: TextConfig) -> TextIndexer:
-        """Return an indexer whose vocabulary is fitted on `texts`, the training texts.
+        """Return an indexer whose vocabulary is fitted on `texts`, the training texts; of more than 500,000
+        on an even sample.
 
         Raises DataError when they hold no token.
         """
-        return cls(_fit_vocabulary(_prepare(texts, config), config), config)
+        some = texts[:: -(-len(texts) // VOCABULARY_TEXTS) or 1]
+        return cls(_fit_vocabulary(_prepare(some, config), config), config)
 
     @classmethod
     def fit_index(cls, texts: Sequence[str], config: TextConfig) -> tuple[TextIndexer, Indexed]:
         """Return what `fit` does, and what its `index` does of the same texts, which an analyser then
         cuts once instead of twice."""
+        if len(texts) > VOCABULARY_TEXTS:
+            indexer = cls.fit(texts, config)
+            return indexer, indexer.index(texts)
         prepared = _prepare(texts, config)
         indexer = cls(_fit_vocabulary(prepared, config), config)
         return indexer, indexer._index(prepared)
@@ -97,7 +104,7 @@ class TextIndexer:
         return self._index(chain.from_iterable(_prepare(chunk, self.config) for chunk in chunks))
 
     def _index(self, prepared: Iterable[Prepared]) -> Indexed:
-        pieces, lengths, shortened = [np.zeros(0, np.int32)], [], 0
+        pieces, lengths, shortened = array("i"), [], 0  # which grows in place
         is_cut = self.config.scheme in ANALYZERS
         for chunk in _chunks(prepared):
             encoded = self.tokenizer.encode_batch_fast(
@@ -108,11 +115,11 @@ class TextIndexer:
             flat = np.fromiter(chain.from_iterable(ids), np.int32, int(chunk_lengths.sum()))
             flat[flat < self._specials] = UNKNOWN_ID  # a text may spell [PAD]
             kept, kept_lengths = self._kept(chunk_lengths)
-            pieces.append(flat[kept])
+            pieces.frombytes(flat[kept].tobytes())
             lengths.append(kept_lengths)
             shortened += int((kept_lengths < chunk_lengths).sum())
         offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
-        token_ids = np.concatenate(pieces)
+        token_ids = np.frombuffer(pieces, np.int32)
         if self.config.start_token:
             token_ids = np.insert(token_ids, offsets[:-1], np.int32(START_ID))
             offsets = offsets + np.arange(len(offsets))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -30,6 +31,7 @@ from .objective import balanced_weights
 from .optimization import build_optimizer
 from .state import Progress, TrainingFolder, steps_between_saves, versions
 
+BASELINE_ROWS = 160_000  # of more, the linear baseline learns from so many
 _RANDOM_NUMBERS = threading.RLock()  # torch has one source of them, so models are trained one after another
 
 
@@ -95,7 +97,8 @@ def fit(
             folder.begin(identity, indexer, resume, force)
         _go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
-    baseline = fit_linear(train.texts, train.targets, len(train.label_names), train.weights)
+    some = train.take(baseline_rows(train, seed)) if rows > BASELINE_ROWS else train
+    baseline = fit_linear(some.texts, some.targets, len(some.label_names), some.weights)
     run.network.load_state_dict(best)
     logits = answer(run.valid.store, configuration.text, torch_forward(run.network))
     probabilities = to_probabilities(logits, train.is_multilabel)
@@ -114,6 +117,7 @@ def fit(
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             "linear_baseline": score_answers(baseline.predict(valid.texts), valid.targets),
             "shortened": indexed.shortened,
+            "baseline_rows": len(some),
         },
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},
@@ -141,6 +145,15 @@ def _held_out(
             f" {len(valid)} held out: add rows of it, take another seed, or give --valid"
         )
     return train, valid
+
+
+def baseline_rows(train: Dataset, seed: int) -> npt.NDArray[np.int64]:
+    """Return the rows that the linear baseline learns from, drawn by `seed`, some of every label."""
+    drawn = np.random.default_rng([seed, 2]).permutation(len(train))[:BASELINE_ROWS]
+    several = train.targets if train.is_multilabel else None
+    labels = range(len(train.label_names))
+    is_there = (several[:, label] == 1 if several is not None else train.targets == label for label in labels)
+    return np.union1d(drawn, [int(has_it.argmax()) for has_it in is_there])
 
 
 def _file_checksum(path: str) -> str | None:
