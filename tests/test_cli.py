@@ -113,7 +113,6 @@ def test_train_prints_one_json_object_with_the_promised_keys(trained: Trained) -
         "validation",
         "linear_baseline",
         "shortened",
-        "baseline_rows",
     ]
     assert {"accuracy", "macro_f1", "log_loss", "ece"} <= answer["validation"].keys()
     assert answer["linear_baseline"].keys() == {"accuracy", "macro_f1"}

@@ -76,8 +76,7 @@ def test_neither_padding_nor_neighbours_nor_unknown_words_are_counted(encoder: s
 def test_shuffling_the_words_of_a_text_changes_no_answer() -> None:
     values = {
         **TINY,
-        "text.scheme": "words",
-        "model.inputs": "counts",
+        "text.scheme": "counts",
         "model.encoder": "gru",
         "model.bidirectional": False,
         "model.pooling": "last",
@@ -104,14 +103,16 @@ def test_shuffling_the_words_of_a_text_changes_no_answer() -> None:
     ],
 )
 def test_counts_are_one_step_of_one_cell(values: dict[str, object]) -> None:
-    one_step = {"model.inputs": "counts", "model.bidirectional": False, "model.pooling": "last"}
+    one_step = {"text.scheme": "counts", "model.bidirectional": False, "model.pooling": "last"}
     Configuration().with_values(one_step)
-    with pytest.raises(ConfigError, match=r"model\.inputs = 'counts': expected embedding; or one layer"):
+    with pytest.raises(
+        ConfigError, match=r"text\.scheme = 'counts': expected another scheme, or a model of one"
+    ):
         Configuration().with_values({**one_step, **values})
 
 
 def test_words_are_cut_as_word_counts_cut_them() -> None:
-    config = TextConfig(pattern=r"\b\w+\b", vocabulary_size=12, minimum_count=1)
+    config = TextConfig(scheme="counts", pattern=r"\b\w+\b", vocabulary_size=12, minimum_count=1)
     indexer = TextIndexer.fit(["Don't stop, re-read it: 3.14!"], config)
     assert [token.text for token in indexer.tokens("Don't stop, re-read it: 3.14!")] == [
         "Don",

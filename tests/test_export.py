@@ -29,7 +29,7 @@ def folder(tmp_path: Path, tiny_bundle: ModelBundle) -> Path:
 
 def test_export_adds_checked_graphs_and_keeps_the_rest(folder: Path, run_cli: Run) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    status, out, err = run_cli("export", folder, "--onnx", "--int8", "--json")
+    status, out, err = run_cli("export", folder, "--int8", "--json")
     assert status == 0, err
     whole, small = (json.loads(line) for line in out.splitlines())
     assert (whole["file"], whole["texts"], whole["other_labels"]) == ("model.onnx", 720, 0)
@@ -42,8 +42,22 @@ def test_export_adds_checked_graphs_and_keeps_the_rest(folder: Path, run_cli: Ru
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
+def test_export_leaves_other_files_alone_and_writes_a_copy(
+    tmp_path: Path, folder: Path, run_cli: Run
+) -> None:
+    (folder / "notes.txt").write_text("mine")
+    copy = tmp_path / "copy.onnx"
+    assert run_cli("export", folder, "--onnx", copy)[0] == 0
+    assert copy.read_bytes() == (folder / "model.onnx").read_bytes()
+    assert (folder / "notes.txt").read_text() == "mine"
+    status, _, err = run_cli("export", folder, "--onnx", copy)
+    assert status == 1
+    assert "copy.onnx: exists already" in err
+    assert run_cli("export", folder, "--onnx", copy, "--force")[0] == 0
+
+
 def test_an_exported_model_answers_alike_on_every_runtime(folder: Path, run_cli: Run) -> None:
-    assert run_cli("export", folder, "--onnx", "--int8")[0] == 0
+    assert run_cli("export", folder, "--int8")[0] == 0
     bundle = ModelBundle.load(folder)
     expected = predict_proba(bundle, TEXTS)
     np.testing.assert_allclose(predict_proba(bundle, TEXTS, runtime="onnx"), expected, atol=1e-5)
@@ -55,7 +69,7 @@ def test_an_exported_model_answers_alike_on_every_runtime(folder: Path, run_cli:
 
 
 def test_answering_with_onnx_imports_no_torch(folder: Path, run_cli: Run) -> None:
-    assert run_cli("export", folder, "--onnx")[0] == 0
+    assert run_cli("export", folder)[0] == 0
     script = (
         "import sys; from yeoun.cli import main;"
         f"main(['predict', {str(folder)!r}, 'lovely film', '--runtime', 'onnx']);"
@@ -65,7 +79,7 @@ def test_answering_with_onnx_imports_no_torch(folder: Path, run_cli: Run) -> Non
 
 
 def test_an_altered_graph_is_refused(folder: Path, run_cli: Run) -> None:
-    assert run_cli("export", folder, "--onnx")[0] == 0
+    assert run_cli("export", folder)[0] == 0
     graph = bytearray((folder / "model.onnx").read_bytes())
     graph[len(graph) // 2] ^= 1
     (folder / "model.onnx").write_bytes(graph)
@@ -77,7 +91,7 @@ def test_a_graph_that_differs_from_torch_is_not_written(
     folder: Path, run_cli: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("yeoun.export.check", lambda *given: Check(720, 0.5, 3))
-    status, _, err = run_cli("export", folder, "--onnx")
+    status, _, err = run_cli("export", folder)
     assert status == 1
     assert "logits differ by up to 0.5 and 3 labels" in err
     assert not (folder / "model.onnx").exists()
@@ -86,7 +100,7 @@ def test_a_graph_that_differs_from_torch_is_not_written(
 def test_the_check_reads_rows_of_ones_own(folder: Path, tmp_path: Path, run_cli: Run) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("number,text\n1,a lovely film\n2,\n", encoding="utf-8")
-    status, out, _ = run_cli("export", folder, "--onnx", "--check", rows, "--json")
+    status, out, _ = run_cli("export", folder, "--check", rows, "--json")
     assert status == 0
     assert json.loads(out)["texts"] == 2
 
@@ -98,7 +112,6 @@ def test_the_check_reads_rows_of_ones_own(folder: Path, tmp_path: Path, run_cli:
         (["predict", "text", "--runtime", "onnx-int8"], 1, "yeoun export BUNDLE --int8 first"),
         (["predict", "text", "--runtime", "abacus"], 1, "expected one of torch, onnx, onnx-int8"),
         (["predict", "text", "--runtime", "onnx", "--precision", "bf16"], 1, "expected fp32"),
-        (["export"], 2, "expected --onnx, --int8 or both"),
     ],
 )
 def test_a_runtime_that_is_not_there_is_refused(

@@ -92,7 +92,7 @@ def test_an_empty_text_has_no_tokens_and_no_gates() -> None:
     "values",
     [
         {"model.encoder": "convolution"},
-        {"model.inputs": "counts", "model.bidirectional": False, "model.pooling": "last"},
+        {"text.scheme": "counts", "model.bidirectional": False, "model.pooling": "last"},
     ],
 )
 def test_a_network_without_recurrence_has_no_gates(values: dict[str, Any]) -> None:
@@ -109,8 +109,11 @@ def test_the_command_line_prints_the_arrays_and_draws_them(
     status, out, err = run_cli(*command, "--json", "--picture", svg)
     assert status == 0, err
     answer = json.loads(out)
-    assert [layer["direction"] for layer in answer["layers"]] == ["forward", "backward"]
-    assert np.array(answer["layers"][0]["forget gate"]).shape == (7, 8)
+    assert np.array(answer["gates"]["forward forget gate"]).shape == (7, 8)
+    assert {name.split()[0] for name in answer["gates"]} == {"forward", "backward"}
+    status, _, err = run_cli(*command, "--layer", 2)
+    assert status == 1
+    assert "layer 2: expected one of 1" in err
     assert "<svg" in svg.read_text(encoding="utf-8")[:500]
     assert run_cli(*command, "--picture", svg)[0] == 1
     status, _, err = run_cli(*command, "--picture", tmp_path / "gates.gif")

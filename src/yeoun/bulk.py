@@ -47,8 +47,14 @@ def _with_text(row: Row, column: str) -> Row:
 
 def header(columns: Sequence[str]) -> list[str]:
     """Return the columns of the output: the input's, then label and probability; the input's own columns of
-    these names become `input_label` and `input_probability`."""
-    return [f"input_{c}" if c in ("label", "probability") else c for c in columns] + ["label", "probability"]
+    these names become `input_label` and `input_probability`, with `input_` once more where that is taken."""
+    names = []
+    for column in columns:
+        name = column
+        while name in ("label", "probability") or (name != column and name in columns):
+            name = f"input_{name}"
+        names.append(name)
+    return [*names, "label", "probability"]
 
 
 def table_rows(labelled: Labelled, columns: Sequence[str]) -> list[list[str]]:
@@ -127,6 +133,7 @@ class GrowingFile:
         if is_there and resume:
             self._go_on()
         else:
+            self.progress.unlink(missing_ok=True)  # first: it must never count another run's bytes
             self.partial.write_bytes(b"")
 
     def _go_on(self) -> None:
@@ -155,8 +162,10 @@ class GrowingFile:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            self.discard()
-            raise OSError(error.errno, error.strerror, str(self.path)) from None
+            if not self.rows:
+                self.discard()
+            going_on = "; then go on with --resume" if self.rows else ""
+            raise OSError(error.errno, f"{error.strerror}{going_on}", str(self.path)) from None
         self.rows += rows
         self.unreadable += unreadable
         self.bytes += len(encoded)

@@ -112,7 +112,7 @@ class ModelBundle:
             "yeoun": __version__,
             "labels": list(self.label_names),
             "thresholds": list(self.thresholds),
-            "analyzer": self.indexer.analyzer_version,
+            "analyzer": self.provenance.get("analyzer", self.indexer.analyzer_version),
             "baseline_features": None if self.baseline is None else self.baseline.analyzer,
             **self.configuration.to_mapping(),
             "provenance": dict(self.provenance),
@@ -152,6 +152,18 @@ class ModelBundle:
         except OSError as error:
             shutil.rmtree(staging, ignore_errors=True)
             raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None
+
+    @staticmethod
+    def add_graphs(folder: Path, graphs: Mapping[str, bytes]) -> None:
+        """Put exported graphs, by file name, into the model in `folder`, and their checksums into its
+        `config.json`, which is written last; all else stays as it is."""
+        config = json.loads((folder / "config.json").read_bytes())
+        for name, graph in graphs.items():
+            write_durably(folder / name, graph)
+            config["sha256"][name] = _sha256(graph)
+        config["sha256"] = dict(sorted(config["sha256"].items()))
+        config["sha256"]["config.json"] = _config_checksum(config)
+        write_durably(folder / "config.json", _json(config))
 
     @classmethod
     def load(cls, folder: Path) -> ModelBundle:

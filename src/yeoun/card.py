@@ -37,6 +37,7 @@ def model_card(
             "",
             *_table(metrics),
             "",
+            *_notes(metrics, model.head == "sigmoids"),
             f"Network: {'bidirectional ' if is_two_way else ''}{model.encoder} of"
             f" {model.hidden_size} units, {model.layers} layer(s), pooling {model.pooling}; {several}"
             f"{metrics.get('parameters', '?')} parameters; text cut by {configuration.text.scheme}.",
@@ -52,6 +53,15 @@ def model_card(
             "",
         ]
     )
+
+
+def _notes(metrics: Mapping[str, Any], multilabel: bool) -> list[str]:
+    notes = []
+    if multilabel:
+        notes += ["Each label's threshold was chosen on these rows; the baseline's was not.", ""]
+    if "baseline_rows" in metrics:
+        notes += [f"The linear baseline learned from {metrics['baseline_rows']:,} of the rows.", ""]
+    return notes
 
 
 def _table(metrics: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 from .errors import ConfigError
 
-SCHEMES = ("whitespace", "words", "characters", "jamo", "bpe", "unigram", "kiwi", "okt", "spacy")
+SCHEMES = ("whitespace", "words", "characters", "jamo", "bpe", "unigram", "kiwi", "okt", "spacy", "counts")
 ENCODERS = ("rnn", "lstm", "gru", "convolution")
 INPUTS = ("embedding", "counts")
 POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attention")
@@ -52,8 +52,9 @@ class TextConfig:
 
     scheme: how a text is cut: at white space, into the matches of `pattern`, into characters, into
         characters with Hangul taken apart (jamo), into subwords (bpe, unigram), or into morphemes and
-        words by an analyser that is an extra (kiwi, okt, spacy).
-    pattern: the regular expression of the `words` scheme (Oniguruma syntax; what matches is a token).
+        words by an analyser that is an extra (kiwi, okt, spacy). `counts` cuts as `words` does and hands on
+        how often each occurs, as a sequence of one step (a defect of published systems: nothing recurs).
+    pattern: the regular expression of `words` and `counts` (Oniguruma syntax; what matches is a token).
     fold_repeats: a character that occurs more often in a row is cut to so many; 0 leaves it.
     lowercase: lower-case after Unicode normalisation (NFC), which always happens.
     vocabulary_size: at most so many entries, special tokens included; 0 keeps all.
@@ -110,9 +111,8 @@ class TextConfig:
 class ModelConfig:
     """The network: embedding, encoder, pooling, head.
 
-    inputs: what the encoder reads: an `embedding`, a learned vector a token; or `counts`, how often each
-        word of the vocabulary occurs in the text, as a sequence of one step (a defect of published
-        systems, kept for their reproduction: nothing recurs).
+    inputs: what the encoder reads: an `embedding`, a learned vector a token; or the `counts` of the text
+        scheme of that name, which sets it.
     encoder: the recurrent cell (LSTM alone has a fused kernel on the CPU and is the fastest there), or
         a `convolution` over 3, 4 and 5 neighbouring words.
     hidden_size: units per direction and layer, or filters per width.
@@ -158,11 +158,8 @@ class ModelConfig:
         _one_of("model.inputs", self.inputs, INPUTS)
         one_step = (self.layers, self.bidirectional, self.pooling, self.vectors) == (1, False, "last", "")
         if self.inputs == "counts" and (self.encoder == "convolution" or not one_step):
-            _refuse(
-                "model.inputs",
-                self.inputs,
-                "embedding; or one layer of a recurrent cell, not bidirectional, pooling last, no vectors",
-            )
+            needs = "layers=1, bidirectional=false, pooling=last, a recurrent encoder and no vectors"
+            _refuse("text.scheme", "counts", f"another scheme, or a model of one step: {needs}")
         _one_of("model.initialization", self.initialization, ("torch", "keras"))
 
 
@@ -233,6 +230,12 @@ class Configuration:
     text: TextConfig = field(default_factory=TextConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        if self.text.scheme == "counts":
+            object.__setattr__(self, "model", replace(self.model, inputs="counts"))
+        elif self.model.inputs == "counts":
+            _refuse("model.inputs", "counts", f"text.scheme = 'counts', not {self.text.scheme!r}")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Configuration:

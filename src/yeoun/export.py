@@ -7,7 +7,6 @@ does.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,7 @@ from .bundle import ModelBundle
 from .config import ModelConfig
 from .data.tokens import TokenStore
 from .errors import ConfigError
-from .inference import answer, onnx_forward, to_probabilities, torch_forward
+from .inference import answer, decide_labels, onnx_forward, to_probabilities, torch_forward
 
 OPSET = 17
 # The gates of torch's stacked weights in the order in which ONNX stacks them.
@@ -38,10 +37,14 @@ class Check:
     other_labels: int
 
 
-def export_onnx(bundle: ModelBundle) -> bytes:
-    """Return the network of `bundle` as an ONNX graph. Raises ConfigError without the extra `onnx`."""
+def export_onnx(bundle: ModelBundle, weights: str = "fp32") -> bytes:
+    """Return the network of `bundle` as an ONNX graph. Raises ConfigError without the extra `onnx`.
+
+    weights: "fp32"; or "int8", stored in 8 bits with a scale for each row, and computed with in fp32, so
+    that a text's neighbours cannot change its answer (scales of a whole batch's activations would).
+    """
     config = bundle.configuration.model
-    graph = _Graph(bundle.weights)
+    graph = _Graph(bundle.weights, weights)
     if config.inputs == "counts":
         pooled = _count_cell(graph, config)
     else:
@@ -52,47 +55,30 @@ def export_onnx(bundle: ModelBundle) -> bytes:
     return graph.finish(1 if config.head == "sigmoid" else len(bundle.label_names))
 
 
-def quantize(graph: bytes) -> bytes:
-    """Return the graph with its weights as 8-bit integers. Raises ConfigError without the extra `onnx`."""
-    try:
-        import tempfile
-        from pathlib import Path
-
-        from onnxruntime.quantization import quantize_dynamic
-    except ImportError:
-        raise ConfigError("ONNX is not installed; pip install 'yeoun[onnx]'") from None
-    logging.disable(logging.WARNING)  # which the library prints on the root logger
-    with tempfile.TemporaryDirectory() as folder:
-        before, after = Path(folder) / "model.onnx", Path(folder) / "model.int8.onnx"
-        before.write_bytes(graph)
-        try:
-            quantize_dynamic(before, after)
-        finally:
-            logging.disable(logging.NOTSET)
-        return after.read_bytes()
-
-
 def check(bundle: ModelBundle, graph: bytes, texts: Sequence[str]) -> Check:
     """Return how far the graph's logits lie from torch's on `texts`, and how many labels differ."""
     store = TokenStore(*bundle.indexer.index(texts)[:2])
     ours = answer(store, bundle.configuration.text, torch_forward(bundle.network))
     theirs = answer(store, bundle.configuration.text, onnx_forward(graph))
-    labels = [to_probabilities(logits, bundle.is_multilabel).argmax(1) for logits in (ours, theirs)]
-    return Check(
-        len(texts), float(np.abs(ours - theirs).max(initial=0.0)), int((labels[0] != labels[1]).sum())
-    )
+    labels = [
+        decide_labels(bundle, to_probabilities(logits, bundle.is_multilabel)) for logits in (ours, theirs)
+    ]
+    same = labels[0] == labels[1]
+    other = int((~(same.all(1) if bundle.is_multilabel else same)).sum())
+    return Check(len(texts), float(np.abs(ours - theirs).max(initial=0.0)), other)
 
 
 class _Graph:
     """Nodes and weights as they are added; each method returns the name of what it adds."""
 
-    def __init__(self, weights: Mapping[str, Array]) -> None:
+    def __init__(self, given: Mapping[str, Array], weights: str) -> None:
         try:
             import onnx
         except ImportError:
             raise ConfigError("ONNX is not installed; pip install 'yeoun[onnx]'") from None
         self.onnx: Any = onnx
-        self.given = weights
+        self.given = given
+        self.weights = weights
         self.nodes: list[Any] = []
         self.arrays: dict[str, Array] = {}
 
@@ -157,11 +143,25 @@ class _Graph:
             helper.make_tensor_value_info("lengths", types.INT64, ["N"]),
         ]
         outputs = [helper.make_tensor_value_info("logits", types.FLOAT, ["N", width])]
+        nodes: list[Any] = []
+        stored: dict[str, Array] = {}
+        for name, array in self.arrays.items():
+            if self.weights == "int8" and array.dtype == np.float32 and array.ndim > 1:
+                axis = array.ndim - 2
+                rest = tuple(i for i in range(array.ndim) if i != axis)
+                scale = np.abs(array).max(rest).clip(1e-12) / 127
+                shape = [-1 if i == axis else 1 for i in range(array.ndim)]
+                stored[f"{name}.int8"] = np.round(array / scale.reshape(shape)).astype(np.int8)
+                stored[f"{name}.scale"] = scale.astype(np.float32)
+                given = [f"{name}.int8", f"{name}.scale"]
+                nodes.append(helper.make_node("DequantizeLinear", given, [name], axis=axis))
+            else:
+                stored[name] = array
         arrays = [
             self.onnx.numpy_helper.from_array(np.array(array, order="C"), name)
-            for name, array in self.arrays.items()
+            for name, array in stored.items()
         ]
-        graph = helper.make_graph(self.nodes, "yeoun", inputs, outputs, arrays)
+        graph = helper.make_graph(nodes + self.nodes, "yeoun", inputs, outputs, arrays)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
         model.ir_version = 8
         self.onnx.checker.check_model(model)

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,12 @@ class Prediction:
     label: str | list[str]
     probability: float | list[float]
     probabilities: dict[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `predict --json` prints: `labels` where there may be several."""
+        if isinstance(self.label, str):
+            return asdict(self)
+        return {"labels": self.label, "probabilities": self.probabilities}
 
 
 def predict(

@@ -29,7 +29,7 @@ KOREAN_FONTS = (
 _TRAIN, _VALID, _INK, _SHADE = "#8a5a00", "#1f5fa8", "#222222", (0.95, 0.60, 0.15)
 
 
-KINDS = ("png", "svg")
+LONGEST = 80  # tokens of a picture of gates
 
 
 def history_picture(history: Sequence[Mapping[str, Any]], best_epoch: int, kind: str = "png") -> bytes:
@@ -81,16 +81,19 @@ def confusion_picture(
 def gates_picture(explanation: Explanation, kind: str = "png") -> bytes:
     """Return the gates and states of every layer over the tokens, one row of shades a unit.
 
-    Gates run from 0, shut, to 1, open; an LSTM's cell gate and all states from below to above 0.
+    Gates run from 0, shut, to 1, open; an LSTM's cell gate and all states from below to above 0. Of a longer
+    text the first 80 tokens are drawn.
     """
-    traces, tokens = explanation.layers, [token.text for token in explanation.tokens]
+    first = slice(LONGEST)
+    traces = [trace.only(first) for trace in explanation.layers]
+    tokens = [token.text for token in explanation.tokens[first]]
     if not tokens:
         return explanation_picture(explanation, kind)
     names = list(traces[0].arrays())
     width = max(3.0, 0.32 * len(tokens) + 1.2)
     figure = _figure(width * len(traces), 1.25 * len(names) + 1.0)
     grid = figure.subplots(len(names), len(traces), squeeze=False)
-    family = _font_for("".join(tokens))
+    family = _font_for("".join([*tokens, explanation.label]))
     for column, trace in enumerate(traces):
         for row, (name, values) in enumerate(trace.arrays().items()):
             axes = grid[row, column]
@@ -181,7 +184,7 @@ def explanation_picture(explanation: Explanation, kind: str = "png", width: floa
 
 def _shaded_tokens(explanation: Explanation, width: float) -> Figure:
     figure = _figure(width, 1.0)
-    family = _font_for("".join(token.text for token in explanation.tokens))
+    family = _font_for("".join([explanation.label, *(token.text for token in explanation.tokens)]))
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     largest = max((abs(token.score) for token in explanation.tokens), default=0.0) or 1.0
     title = (

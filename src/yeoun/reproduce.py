@@ -19,7 +19,7 @@ from .bundle import ModelBundle, write_durably
 from .config import Configuration
 from .data.rows import Dataset, require_kind, statistics
 from .data.sources import read_source
-from .errors import DataError
+from .errors import DataError, ResumeError
 from .evaluation.metrics import measure, score_answers, wilson_interval
 from .inference import decide_labels, predict_proba
 from .plots import Point
@@ -91,11 +91,13 @@ def reproduce(
     full_size: a system of a GPU's size at that size, not at the smaller one of its recipe. stamp: what else
     the file is to say. Raises DataError for rows that are not there, ConfigError for an unknown name.
     """
+    recipe = _recipe_of(name)
+    about = recipe.about
+    if full_size and "cpu" in about:
+        folder = folder / "full-size"  # beside which the smaller runs lie
     finished = result_of(folder, name, seed)
     if finished is not None:
         return finished
-    recipe = _recipe_of(name)
-    about = recipe.about
     train = read_source(about["train"], data_dir=data_dir).dataset
     valid = _other_part(about.get("valid"), train, data_dir)
     test = _other_part(about.get("test"), train, data_dir)
@@ -104,16 +106,19 @@ def reproduce(
     if name.startswith(DEFAULT):
         changed, configuration = {}, _default(train, recipe)
     state = TrainingFolder.of(folder / f"{name}-{seed}")
-    bundle = fit(
-        train,
-        configuration,
-        valid,
-        seed=seed,
-        provenance={"source": about["train"], "name": name},
-        folder=state,
-        resume=True,
-        watch=watch,
-    )
+    try:
+        bundle = fit(
+            train,
+            configuration,
+            valid,
+            seed=seed,
+            provenance={"source": about["train"], "name": name},
+            folder=state,
+            resume=True,
+            watch=watch,
+        )
+    except ResumeError as error:
+        raise ResumeError(f"{error}; here: remove {state.path}") from None
     result = {
         "name": name,
         "seed": seed,
@@ -247,15 +252,14 @@ def table(folder: Path) -> str:
 
 def defects(folder: Path) -> str:
     """Return the table (Markdown) of what each defect costs: the accuracy of the kept epoch as published, and
-    of the same run with this defect alone repaired, over the seeds that both have."""
+    of the same run with this defect alone repaired, both on test rows, over the seeds that both have."""
     lines = ["| system | defect | as published | without it | it costs, in points |", "|---|---|---|---|---|"]
     for system in systems():
         about = read_recipe(system + PUBLISHED).about
-        kind = about["measured_on"]
-        published = {run["seed"]: run[kind]["accuracy"] for run in results_of(folder, system + PUBLISHED)}
+        published = {run["seed"]: run["test"]["accuracy"] for run in results_of(folder, system + PUBLISHED)}
         for name in _without(system):
             words = about["defects"][int(name.rpartition("-")[2]) - 1]["words"]
-            repaired = {run["seed"]: run[kind]["accuracy"] for run in results_of(folder, name)}
+            repaired = {run["seed"]: run["test"]["accuracy"] for run in results_of(folder, name)}
             seeds = sorted(published.keys() & repaired.keys())
             if seeds:
                 before, after = [published[seed] for seed in seeds], [repaired[seed] for seed in seeds]

@@ -27,7 +27,7 @@ CASES = [
 ]
 CASES += [
     {
-        "model.inputs": "counts",
+        "text.scheme": "counts",
         "model.encoder": encoder,
         "model.bidirectional": False,
         "model.pooling": "last",
@@ -54,6 +54,24 @@ def build(values: dict[str, object]) -> ModelBundle:
     network = TextClassifier(configuration.model, indexer.vocabulary_size, len(names))
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     return ModelBundle(configuration, names, indexer, weights)
+
+
+@pytest.mark.parametrize("values", CASES[::7], ids=lambda values: "-".join(map(str, values.values())))
+def test_neighbours_change_no_answer_of_a_graph_of_8_bit_weights(values: dict[str, object]) -> None:
+    bundle = build(values)
+    whole, forward = export_onnx(bundle), onnx_forward(graph := export_onnx(bundle, weights="int8"))
+    generator = np.random.default_rng(0)
+    token_ids = generator.integers(1, bundle.indexer.vocabulary_size, sum(LENGTHS)).astype(np.int32)
+    store = TokenStore(token_ids, np.concatenate([[0], np.cumsum(LENGTHS)]))
+    everything = np.arange(len(LENGTHS))
+    together = forward(collate(store, everything))
+    for row in everything:
+        alone = forward(collate(store, everything[row : row + 1]))
+        np.testing.assert_allclose(alone, together[row : row + 1], atol=1e-5)
+    expected = torch_forward(bundle.network)(collate(store, everything))
+    np.testing.assert_allclose(together, expected, atol=0.05)
+    assert not np.array_equal(together, expected)
+    assert len(graph) != len(whole)
 
 
 @pytest.mark.parametrize("values", CASES, ids=lambda values: "-".join(map(str, values.values())))

@@ -60,12 +60,12 @@ def run(options: argparse.Namespace) -> None:
         each = (f"{FIGURES[name]} {value:.4f}" for name, value in linear.items())
         print(f"{'linear baseline':<18}{', '.join(each)}")
     print("\nsome answers, the text, the label with its probability, the truth:")
-    answers = answers_of(bundle, probabilities)
-    for i in range(0, len(rows), max(1, len(rows) // 6)):
+    shown = list(range(0, len(rows), max(1, len(rows) // 6)))
+    for i, answer in zip(shown, answers_of(bundle, probabilities[shown]), strict=True):
         mark = "" if np.array_equal(chosen[i], rows.targets[i]) else "   <- wrong"
         text = " ".join(rows.texts[i].split())
         print(f"  {text[:72]}{'...' if len(text) > 72 else ''}")
-        print(f"    {in_words(answers[i])}; truth {_truth(rows, i)}{mark}")
+        print(f"    {in_words(answer)}; truth {_truth(rows, i)}{mark}")
 
 
 def _truth(rows: Dataset, i: int) -> str:

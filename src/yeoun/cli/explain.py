@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..errors import UsageError
 from .display import emit, note_picture, picture_path
 
 
@@ -16,6 +17,10 @@ def run(options: argparse.Namespace) -> None:
 
     picture = picture_path(options)
     explanation = explain(ModelBundle.load(Path(options.bundle)), options.text, options.method)
+    if options.layer is not None and not explanation.layers:
+        raise UsageError("--layer: expected --method gates, which alone has layers")
+    if explanation.layers and (options.json or options.layer is not None):
+        explanation = explanation.only_layer(options.layer)
     if picture:
         draw = gates_picture if explanation.layers else explanation_picture
         write_durably(picture, draw(explanation, picture.suffix[1:].lower()))

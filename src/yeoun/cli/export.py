@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from ..data.corpora import CORPORA
 from ..data.readers import read_rows
 from ..data.sources import read_builtin, read_source
 from ..data.tables import TEXT_COLUMNS, pick_column
-from ..errors import ConfigError, UsageError
+from ..errors import ConfigError, OutputError
 from .display import emit, note
 
 LARGEST_DIFFERENCE = 1e-4
 
 
 def run(options: argparse.Namespace) -> None:
-    """Add the network to the model's folder as ONNX graphs, once they were checked against torch."""
-    from ..bundle import ModelBundle
-    from ..export import check, export_onnx, quantize
+    """Put the network into the model's folder as ONNX graphs, once they were checked against torch."""
+    from ..bundle import ModelBundle, write_durably
+    from ..export import check, export_onnx
 
-    if not options.onnx and not options.int8:
-        raise UsageError("expected --onnx, --int8 or both")
+    copy = Path(options.onnx) if options.onnx else None
+    if copy and copy.exists() and not options.force:
+        raise OutputError(f"{copy}: exists already; choose another place or use --force")
     folder = Path(options.bundle)
     bundle = ModelBundle.load(folder)
     texts = _texts(options)
-    whole = export_onnx(bundle)
-    graphs = {"model.onnx": whole} if options.onnx else {}
+    graphs = {"model.onnx": export_onnx(bundle)}
     if options.int8:
-        graphs["model.int8.onnx"] = quantize(whole)
+        graphs["model.int8.onnx"] = export_onnx(bundle, weights="int8")
     for name, graph in graphs.items():
         found = check(bundle, graph, texts)
-        is_off = found.largest_difference > LARGEST_DIFFERENCE or found.other_labels
-        if name == "model.onnx" and is_off:
+        is_close = found.largest_difference <= LARGEST_DIFFERENCE and not found.other_labels  # NaN is not
+        if name == "model.onnx" and not is_close:
             raise ConfigError(
                 f"{name}: on {found.texts} texts logits differ by up to {found.largest_difference:.2g} and"
                 f" {found.other_labels} labels; expected at most {LARGEST_DIFFERENCE:g} and none: not written"
@@ -45,12 +45,10 @@ def run(options: argparse.Namespace) -> None:
                 f"{name}: {len(graph) / 1e6:.1f} MB; on {found.texts:,} texts logits differ by up to"
                 f" {found.largest_difference:.2g}, {found.other_labels} labels differ"
             )
-    plots = folder / "plots"
-    pictures = {path.name: path.read_bytes() for path in sorted(plots.iterdir())} if plots.is_dir() else {}
-    exported = replace(bundle, graphs={**bundle.graphs, **graphs})
-    staging = folder.absolute().with_name(folder.absolute().name + ".saving")
-    exported.save(folder.absolute(), pictures, staging, replace=True)
-    note(f"written to {folder}; yeoun predict {folder} --runtime {'onnx' if options.onnx else 'onnx-int8'}")
+    ModelBundle.add_graphs(folder, graphs)
+    if copy:
+        write_durably(copy, graphs["model.onnx"])
+    note(f"written to {folder}; yeoun predict {folder} --runtime onnx")
 
 
 def _texts(options: argparse.Namespace) -> list[str]:

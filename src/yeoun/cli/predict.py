@@ -7,7 +7,6 @@ import hashlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +61,7 @@ def _rows(options: argparse.Namespace) -> tuple[Iterable[Row], str, list[str]]:
     if not options.text:
         note(f"text column {column!r}")
     columns = list(first.cells)
-    if ".jsonl" in path.suffixes:  # each object may have columns of its own
+    if ".jsonl" in map(str.lower, path.suffixes):  # each object may have columns of its own
         columns = list(dict.fromkeys(name for row in read_rows(path) for name in row.cells))
     return read_rows(path), column, columns
 
@@ -86,7 +85,7 @@ def _print(chunks: Iterator[Labelled], column: str, as_json: bool) -> tuple[int,
             else:
                 print(f"row {row.number}: {row.error}")
         elif as_json:
-            emit(asdict(answer))
+            emit(answer.as_dict())
         else:
             text = " ".join(row.cells[column].split())
             print(f"{text}\n  {in_words(answer)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..errors import OutputError
 from .display import TrainingDisplay, note
 
 
@@ -16,6 +17,8 @@ def run(options: argparse.Namespace) -> None:
 
     folder = Path(options.out)
     runs = [(name, seed) for name in run_names(options.names) for seed in range(options.seeds)]
+    if (folder / "results.md").exists() and not any(folder.glob("*-[0-9]*.json")):
+        raise OutputError(f"{folder}: holds a results.md and no runs; choose another place")
     folder.mkdir(parents=True, exist_ok=True)
     for name, seed in runs:
         if result_of(folder, name, seed) is None:

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     configuration = configure(options, train)
     if out.exists() and options.resume:
         bundle = ModelBundle.load(out)
-        require_same_run(bundle, out, train, configuration, options.seed)
+        require_same_run(bundle, out, train, valid, configuration, options.seed)
         folder.remove()
         note(f"{out} is whole already")
         report(out, bundle, options.json)
@@ -89,7 +89,7 @@ def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
     print(f"{rows:<26}" + "".join(f"{FIGURES[name]:<17}" for name in linear))
     print(f"{'  this model':<26}" + "".join(f"{own[name]:<17.4f}" for name in linear))
     print(f"{'  linear baseline':<26}" + "".join(f"{value:<17.4f}" for value in linear.values()))
-    if figures.get("baseline_rows", figures["rows"]) < figures["rows"] // 2:
+    if "baseline_rows" in figures:
         print(f"  the linear baseline learned from {figures['baseline_rows']:,} of the rows")
     if all(own[name] < value for name, value in linear.items()):
         print("  the linear baseline is better on these rows")
@@ -104,10 +104,20 @@ def require_place(out: Path, may_exist: bool) -> None:
 
 
 def require_same_run(
-    bundle: ModelBundle, out: Path, train: Dataset, configuration: Configuration, seed: int
+    bundle: ModelBundle,
+    out: Path,
+    train: Dataset,
+    valid: Dataset | None,
+    configuration: Configuration,
+    seed: int,
 ) -> None:
     """Raise ResumeError when the whole model at `out` is not what this command would train."""
-    asked = {"data": train.fingerprint(), "configuration": configuration.to_mapping(), "seed": seed}
+    asked = {
+        "data": train.fingerprint(),
+        "validation": None if valid is None else valid.fingerprint(),
+        "configuration": configuration.to_mapping(),
+        "seed": seed,
+    }
     other = [name for name, value in asked.items() if bundle.provenance.get(name) != value]
     if other:
         raise ResumeError(

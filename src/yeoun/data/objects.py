@@ -24,8 +24,9 @@ def read_texts(texts: Iterable[Any]) -> list[str]:
 
     Raises DataError for one string, for a table of several columns, and for a text that is no string.
     """
-    if isinstance(texts, str):
-        raise DataError("got one string; expected a list of texts")
+    if isinstance(texts, str | dict):
+        kind = "one string" if isinstance(texts, str) else "a dict"
+        raise DataError(f"got {kind}; expected a list of texts")
     if (columns := _columns(texts)) is not None:
         if len(columns) != 1:
             raise DataError(
@@ -99,7 +100,7 @@ def _is_table_of_0_and_1(rows: Sequence[Any]) -> bool:
 
 
 def _of_values(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    missing = [i for i, value in enumerate(values.tolist()) if value is None or value != value]
+    missing = [i for i, value in enumerate(values.tolist()) if _is_missing(value)]
     if missing:
         raise DataError(
             f"label {missing[0]} is {values.tolist()[missing[0]]!r}: expected a label for each text"
@@ -112,6 +113,11 @@ def _of_values(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[
         kinds = sorted({type(value).__name__ for value in values.tolist()})
         raise DataError(f"the labels are of several types ({', '.join(kinds)}): expected one") from None
     return classes, targets.astype(np.int64)
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether a label is None, a NaN, or what pandas writes for either."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
 
 def _of_lists(rows: Sequence[Iterable[Any]]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ class TokenStore:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    @property
+    @cached_property  # asked for at every batch
     def lengths(self) -> npt.NDArray[np.int64]:
         """Tokens of each row, int64 [rows]."""
         return np.diff(self.offsets)

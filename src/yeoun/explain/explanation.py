@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ..errors import ConfigError
 
 States = npt.NDArray[np.float32]
 
@@ -66,15 +68,23 @@ class Explanation:
     gap: float | None
     layers: tuple[LayerTrace, ...] = ()
 
+    def only_layer(self, layer: int | None) -> Explanation:
+        """Return the explanation with the traces of this layer (from 1), or of the last without one. Raises
+        ConfigError for one that is not there."""
+        there = sorted({trace.layer for trace in self.layers})
+        chosen = layer or there[-1]
+        if chosen not in there:
+            raise ConfigError(f"layer {layer}: expected one of {', '.join(map(str, there))}")
+        return replace(self, layers=tuple(trace for trace in self.layers if trace.layer == chosen))
+
     def as_dict(self) -> dict[str, Any]:
-        """Return what `explain --json` prints."""
-        plain = {name: value for name, value in asdict(self).items() if name != "layers"}
-        layers = [
-            {
-                "layer": trace.layer,
-                "direction": trace.direction,
-                **{name: np.round(values, 5).tolist() for name, values in trace.arrays().items()},
-            }
+        """Return what `explain --json` prints: of the layers in here the `gates` and states by name, with the
+        direction in front where there are two, each [tokens][units]."""
+        plain = {name: value for name, value in asdict(replace(self, layers=())).items() if name != "layers"}
+        is_two_way = len({trace.direction for trace in self.layers}) > 1
+        gates = {
+            f"{trace.direction} {name}" if is_two_way else name: np.round(values, 5).tolist()
             for trace in self.layers
-        ]
-        return {**plain, **({"layers": layers} if layers else {})}
+            for name, values in trace.arrays().items()
+        }
+        return {**plain, **({"gates": gates} if gates else {})}

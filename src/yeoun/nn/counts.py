@@ -57,6 +57,7 @@ class CountCell(nn.Module):
         yield "1 step", self
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        inputs = inputs.to(self.bias_input.dtype)  # the equations are not written for bf16
         zero = inputs.new_zeros(inputs.shape[1], self.width)
         of_input = inputs[0] + self.bias_input
         weights = CellWeights(inputs, self.weight_hidden, self.bias_input, self.bias_hidden)

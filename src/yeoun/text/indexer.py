@@ -20,7 +20,8 @@ from .schemes import fit_vocabulary, special_tokens
 
 Prepared = str | list[str]  # a normalised text, or the words that an analyser cut it into
 _CHUNK = 10_000
-VOCABULARY_TEXTS = 500_000  # of more texts, an even sample of so many makes the vocabulary
+VOCABULARY_TEXTS = 500_000  # of more texts, an even sample makes the vocabulary,
+VOCABULARY_CHARACTERS = 2**28  # and of longer ones a sample of about so many characters
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,21 @@ class TextIndexer:
 
     @classmethod
     def fit(cls, texts: Sequence[str], config: TextConfig) -> TextIndexer:
-        """Return an indexer whose vocabulary is fitted on `texts`, the training texts; of more than 500,000
-        on an even sample.
+        """Return an indexer whose vocabulary is fitted on `texts`, the training texts; of more than 500,000,
+        or 2^28 characters, on an even sample.
 
         Raises DataError when they hold no token.
         """
-        some = texts[:: -(-len(texts) // VOCABULARY_TEXTS) or 1]
-        return cls(_fit_vocabulary(_prepare(some, config), config), config)
+        room = _room(texts)
+        if len(texts) > room:
+            texts = [texts[int(row)] for row in np.linspace(0, len(texts) - 1, room)]
+        return cls(_fit_vocabulary(_prepare(texts, config), config), config)
 
     @classmethod
     def fit_index(cls, texts: Sequence[str], config: TextConfig) -> tuple[TextIndexer, Indexed]:
         """Return what `fit` does, and what its `index` does of the same texts, which an analyser then
         cuts once instead of twice."""
-        if len(texts) > VOCABULARY_TEXTS:
+        if len(texts) > _room(texts):
             indexer = cls.fit(texts, config)
             return indexer, indexer.index(texts)
         prepared = _prepare(texts, config)
@@ -170,6 +173,13 @@ class TextIndexer:
         head = {"back": limit, "front": 0, "middle": (limit + 1) // 2}[self.config.truncate]
         behind_the_cut = np.repeat(lengths - kept, kept) * (position >= head)
         return np.repeat(lengths.cumsum() - lengths, kept) + position + behind_the_cut, kept
+
+
+def _room(texts: Sequence[str]) -> int:
+    """Return how many of the texts may make the vocabulary."""
+    some = texts[:: len(texts) // 1000 + 1]
+    characters = sum(map(len, some)) / max(1, len(some))
+    return max(1, min(VOCABULARY_TEXTS, int(VOCABULARY_CHARACTERS / max(1.0, characters))))
 
 
 def _prepare(texts: Sequence[str], config: TextConfig) -> list[Prepared]:

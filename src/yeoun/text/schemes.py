@@ -80,6 +80,7 @@ SCHEMES: dict[str, Callable[[TextConfig], Tokenizer]] = {
     "bpe": _bpe,
     "unigram": _unigram,
     **dict.fromkeys(ANALYZERS, _analyzed),
+    "counts": _words,
 }
 
 

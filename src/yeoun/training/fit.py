@@ -25,6 +25,7 @@ from ..evaluation.metrics import choose_thresholds, measure, score_answers
 from ..inference import answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier, count_parameters
 from ..text.indexer import TextIndexer
+from ..text.morphemes import ANALYZERS, analyzer
 from ..text.vectors import read_vectors
 from .loop import IndexedRows, Run, run_epochs
 from .objective import balanced_weights
@@ -68,6 +69,7 @@ def fit(
         require_kind(valid, train.is_multilabel, "the validation rows")
     device = resolve_device(device)
     precision = resolve_precision(precision, device, configuration.model)
+    scheme = configuration.text.scheme
     identity = {
         "configuration": configuration.to_mapping(),
         "data": train.fingerprint(),
@@ -78,6 +80,7 @@ def fit(
         "threads": torch.get_num_threads(),
         "versions": versions(),
         "vectors": _file_checksum(configuration.model.vectors),
+        "analyzer": analyzer(scheme).version if scheme in ANALYZERS else None,
     }
     if folder is not None:
         folder.check(identity, resume, force)
@@ -97,7 +100,8 @@ def fit(
             folder.begin(identity, indexer, resume, force)
         _go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
-    some = train.take(baseline_rows(train, seed)) if rows > BASELINE_ROWS else train
+    rows_kept = len(train)
+    some = train.take(baseline_rows(train, seed)) if rows_kept > BASELINE_ROWS else train
     baseline = fit_linear(some.texts, some.targets, len(some.label_names), some.weights)
     run.network.load_state_dict(best)
     logits = answer(run.valid.store, configuration.text, torch_forward(run.network))
@@ -117,7 +121,7 @@ def fit(
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             "linear_baseline": score_answers(baseline.predict(valid.texts), valid.targets),
             "shortened": indexed.shortened,
-            "baseline_rows": len(some),
+            **({"baseline_rows": len(some)} if rows_kept > BASELINE_ROWS else {}),
         },
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},
