@@ -192,6 +192,17 @@ def test_gzip_members_read_as_one_file(tmp_path: Path, model: Path, table: Path,
     assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()) == (tmp_path / "out.csv").read_bytes()
 
 
+def test_a_labelled_table_can_be_labelled_again_and_again(tmp_path: Path, model: Path, run_cli: Run) -> None:
+    rows = tmp_path / "0.csv"
+    rows.write_text("text,label\nlovely film,positive\nboring,negative\n", encoding="utf-8")
+    for turn in range(3):
+        output = tmp_path / f"{turn + 1}.csv"
+        assert run_cli("predict", model, "--input", tmp_path / f"{turn}.csv", "--output", output)[0] == 0
+    names = output.read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert len(set(names)) == len(names) == 2 + 3 * 2
+    assert names[-2:] == ["label", "probability"]
+
+
 def test_resume_is_for_files_alone(model: Path, run_cli: Run) -> None:
     status, _, err = run_cli("predict", model, "a text", "--resume")
     assert status == 2

@@ -41,7 +41,7 @@ def datasets_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[di
         TEXTS,
         tuple(TEXTS),
         (text for text in TEXTS),
-        dict.fromkeys(TEXTS),
+        dict.fromkeys(TEXTS).keys(),
         np.array(TEXTS),
         np.array(TEXTS, object),
         np.array(TEXTS).reshape(3, 1),
@@ -92,6 +92,7 @@ def test_no_texts_are_read_as_none(texts: Any) -> None:
     [
         ("one text", "got one string; expected a list of texts"),
         (np.str_("one text"), "got one string; expected a list of texts"),
+        ({"text": ["a film"]}, "got a dict; expected a list of texts"),
         (["a", None], "text 1 is None: expected a string"),
         (["a", b"b"], "text 1 is b'b': expected a string"),
         (np.array(["a", 2], object), "text 1 is 2: expected a string"),
