@@ -139,6 +139,8 @@ class Point:
 
 def recipes_picture(points: Sequence[Point], kind: str = "png") -> bytes:
     """Return accuracy with its interval against training time and against parameters, a row a corpus."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
     corpora = list(dict.fromkeys(point.system.partition("-")[0] for point in points)) or [""]
     figure = _figure(10.5, 3.1 * len(corpora))
     grid = figure.subplots(len(corpora), 2, squeeze=False)
@@ -164,6 +166,11 @@ def recipes_picture(points: Sequence[Point], kind: str = "png") -> bytes:
                     label=f"{point.system}, {point.form}",
                 )
             axes.set_xscale("log")
+            values = [getattr(point, measure) for point in here] or [1]
+            axes.set_xlim(min(values) / 2, max(values) * 2)
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+            axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set(xlabel=unit, ylabel=f"accuracy, {corpus}")
             axes.spines[["top", "right"]].set_visible(False)
             axes.grid(alpha=0.25)
