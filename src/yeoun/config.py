@@ -260,8 +260,8 @@ class Configuration:
     def for_labels(self, classes: int, multilabel: bool = False) -> Configuration:
         """Return a copy whose head fits so many classes: `sigmoids` where a row may have several, else
         the softmax or (of two classes) the sigmoid that was asked for."""
-        kept = self.model.head if classes <= 2 or self.model.head == "softmax" else "softmax"
-        head = "sigmoids" if multilabel else "softmax" if kept == "sigmoids" else kept
+        single = "sigmoid" if self.model.head == "sigmoid" and classes <= 2 else "softmax"
+        head = "sigmoids" if multilabel else single
         return self if head == self.model.head else replace(self, model=replace(self.model, head=head))
 
     def with_values(self, assignments: Mapping[str, Any]) -> Configuration:

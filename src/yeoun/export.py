@@ -228,9 +228,9 @@ def _count_cell(graph: _Graph, config: ModelConfig) -> str:
     counted = graph.summed(graph.only_real(graph.node("Where", known, weighed, zero)))
     of_input, of_hidden = (graph.given[f"encoder.bias_{side}"] for side in ("input", "hidden"))
     parts = len(_ORDER[config.encoder])
-    both = of_input.copy() if config.encoder == "gru" else of_input + of_hidden
+    both = of_input + of_hidden
     if config.encoder == "gru":  # the new gate's recurrent bias is reset apart
-        both[: 2 * config.hidden_size] += of_hidden[: 2 * config.hidden_size]
+        both[2 * config.hidden_size :] = of_input[2 * config.hidden_size :]
     sums = graph.node("Add", counted, graph.constant(both, np.float32))
     bounds = [graph.constant([i * config.hidden_size]) for i in range(parts + 1)]
     axis = graph.constant([1])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,6 +142,7 @@ def torch_forward(network: TextClassifier, precision: str = "fp32") -> Forward:
     return forward
 
 
+@lru_cache(maxsize=2)  # a session takes longer to open than a text to answer
 def onnx_forward(graph: bytes) -> Forward:
     """Return `forward` on ONNX Runtime, of a graph that `export` wrote; torch is not imported. Raises
     ConfigError without the extra `onnx`."""

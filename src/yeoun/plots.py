@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .evaluation.metrics import confusion_counts
 from .explain.explanation import Explanation
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ def confusion_picture(
     labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], names: Sequence[str], kind: str = "png"
 ) -> bytes:
     """Return how often each class (rows) got each answer (columns), shaded by its share of the row."""
-    counts = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(counts, (labels, predicted), 1)
+    counts = confusion_counts(predicted, labels, len(names))
     shares = counts / counts.sum(1, keepdims=True).clip(1)
     side = max(3.2, 0.42 * len(names) + 2.0)
     figure = _figure(side + 0.8, side)

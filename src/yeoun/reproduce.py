@@ -20,7 +20,7 @@ from .config import Configuration
 from .data.rows import Dataset, require_kind, statistics
 from .data.sources import read_source
 from .errors import DataError, ResumeError
-from .evaluation.metrics import measure, score_answers, wilson_interval
+from .evaluation.metrics import confusion_counts, measure, score_answers, wilson_interval
 from .inference import decide_labels, predict_proba
 from .plots import Point
 from .presets import resolve
@@ -93,8 +93,6 @@ def reproduce(
     """
     recipe = _recipe_of(name)
     about = recipe.about
-    if full_size and "cpu" in about:
-        folder = folder / "full-size"  # beside which the smaller runs lie
     finished = result_of(folder, name, seed)
     if finished is not None:
         return finished
@@ -209,8 +207,7 @@ def _score(bundle: ModelBundle, test: Dataset) -> Result:
     scored = asdict(measure(probabilities, test.targets, np.array(bundle.thresholds)))
     linear = score_answers(bundle.baseline.predict(test.texts), test.targets)
     predicted = decide_labels(bundle, probabilities)
-    confusion = np.zeros((len(test.label_names),) * 2, np.int64)
-    np.add.at(confusion, (test.targets, predicted), 1)
+    confusion = confusion_counts(predicted, test.targets, len(test.label_names))
     return {**scored, "linear_baseline": linear, "confusion": confusion.tolist()}
 
 
@@ -241,11 +238,11 @@ def table(folder: Path) -> str:
         runs = [results_of(folder, run) for run in run_names([name])[:3]]
         if not runs[0] and not runs[1]:
             continue
-        linear = [baseline_figure(run, kind) for form in (runs[1] or runs[0])[:1] for run in [form]]
+        linear = baseline_figure((runs[1] or runs[0])[0], kind)
         lines.append(
             f"| `{name}`{_size(runs[0] or runs[1])} | {about['figure_of']} | {about.get('figure', 'none')}"
             + "".join(f" | {_spread([figure(run, kind) for run in form])}" for form in runs)
-            + f" | {_spread(linear)} |"
+            + f" | {linear:.4f} |"
         )
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,12 @@ def _rows(options: argparse.Namespace) -> tuple[Iterable[Row], str, list[str]]:
         lines = options.texts or (line.rstrip("\r\n") for line in sys.stdin)
         return (Row(number, number, {"text": text}) for number, text in enumerate(lines, 1)), "text", ["text"]
     path = Path(options.input)
-    first = next((row for row in read_rows(path) if row.error is None), None)
+    rows, before = read_rows(path), []
+    for row in rows:
+        before.append(row)
+        if row.error is None:
+            break
+    first = before[-1] if before and before[-1].error is None else None
     if first is None:
         raise DataError(f"{path}: no rows that can be read; expected a header and at least one row")
     column = pick_column(path, list(first.cells), options.text, TEXT_COLUMNS, "text")
@@ -63,7 +68,7 @@ def _rows(options: argparse.Namespace) -> tuple[Iterable[Row], str, list[str]]:
     columns = list(first.cells)
     if ".jsonl" in map(str.lower, path.suffixes):  # each object may have columns of its own
         columns = list(dict.fromkeys(name for row in read_rows(path) for name in row.cells))
-    return read_rows(path), column, columns
+    return chain(before, rows), column, columns
 
 
 def _labelled(

@@ -15,7 +15,7 @@ def run(options: argparse.Namespace) -> None:
     from ..plots import recipes_picture
     from ..reproduce import defects, points, reproduce, result_of, run_names, table
 
-    folder = Path(options.out)
+    folder = Path(options.out) / ("full-size" if options.full_size else "")
     runs = [(name, seed) for name in run_names(options.names) for seed in range(options.seeds)]
     if (folder / "results.md").exists() and not any(folder.glob("*-[0-9]*.json")):
         raise OutputError(f"{folder}: holds a results.md and no runs; choose another place")

@@ -86,6 +86,13 @@ def count_right(predicted: Labels, labels: Labels) -> int:
     return int((same if labels.ndim == 1 else same.all(1)).sum())
 
 
+def confusion_counts(predicted: Labels, labels: Labels, classes: int) -> Labels:
+    """Return how often each class (rows) got each answer (columns), int64 [classes, classes]."""
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
+
+
 def choose_thresholds(probabilities: Floats, labels: Labels) -> Floats:
     """Return for each label the threshold, float [classes], at which its F1 on these rows is highest.
 
