@@ -30,9 +30,11 @@ TINY = {
     "model.hidden_size": 8,
     "model.embedding_size": 8,
     "model.dropout": 0.1,
+    "model.ngrams": False,
     "train.epochs": 4,
     "train.batch_size": 16,
     "train.learning_rate": 0.02,
+    "train.calibrate": False,
 }
 
 

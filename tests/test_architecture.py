@@ -14,7 +14,8 @@ import yeoun
 ROOT = Path(yeoun.__file__).parent
 DOCS = Path(__file__).parent.parent / "docs"
 FLOORS = [
-    {"errors", "version"},
+    {"errors", "version", "files"},
+    {"fields"},
     {"config"},
     {"presets", "recipes"},
     {"text"},

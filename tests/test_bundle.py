@@ -19,10 +19,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from conftest import BUNDLE_FILES, make_rows
-from yeoun.bundle import ModelBundle, write_durably
+from yeoun.bundle import ModelBundle
 from yeoun.data.rows import labelled
 from yeoun.errors import BundleError, OutputError
 from yeoun.estimator import save_model
+from yeoun.files import write_durably
 from yeoun.inference import predict_proba
 from yeoun.training.fit import fit
 

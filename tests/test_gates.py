@@ -16,7 +16,6 @@ from conftest import TINY, make_rows
 from yeoun.bundle import ModelBundle
 from yeoun.config import Configuration
 from yeoun.data.batches import collate
-from yeoun.data.tokens import TokenStore
 from yeoun.errors import ConfigError
 from yeoun.explain import explain
 from yeoun.nn.cells import CELLS, GATES
@@ -50,7 +49,7 @@ def test_the_trace_ends_in_the_networks_own_outputs(
     bundle = build({**values, **PADDED[padding]})
     explanation = explain(bundle, TEXT, "gates")
     text, network = bundle.configuration.text, bundle.network
-    store = TokenStore(*bundle.indexer.index([TEXT])[:2])
+    store = bundle.index([TEXT])
     batch = collate(store, np.array([0]), None, text.pad_to, text.pad_side)
     lengths = torch.from_numpy(batch.lengths)
     with torch.inference_mode():

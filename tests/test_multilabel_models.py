@@ -44,7 +44,7 @@ TEXTS = list(FRESH.texts)
 
 @pytest.fixture(scope="module")
 def bundle() -> ModelBundle:
-    configuration = Configuration().with_values(VALUES).for_labels(3, multilabel=True)
+    configuration = Configuration().with_values({**VALUES, "train.epochs": 6}).for_labels(3, multilabel=True)
     return fit(ROWS, configuration, valid=VALID, precision="fp32")
 
 

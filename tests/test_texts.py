@@ -22,7 +22,7 @@ from yeoun.inference import predict_proba
 from yeoun.text import indexer
 from yeoun.text.indexer import TextIndexer
 from yeoun.training import fit as fitting
-from yeoun.training.fit import baseline_rows, fit
+from yeoun.training.fit import fit, sample
 
 NONE = np.zeros(1, np.int64)
 
@@ -97,12 +97,13 @@ def test_the_baseline_of_many_rows_learns_from_a_sample_that_has_every_label(
     monkeypatch.setattr(fitting, "BASELINE_ROWS", 20)
     labels = np.array([0] * 60 + [1] * 60 + [2])
     rows = Dataset([f"text {i}" for i in range(121)], labels, ("a", "b", "c"))
-    drawn = baseline_rows(rows, seed=3)
-    assert set(labels[drawn]) == {0, 1, 2}
+    drawn = sample(rows, 20, seed=3)
+    assert set(drawn.labels) == {0, 1, 2}
     assert 20 <= len(drawn) <= 23
-    assert drawn.tolist() == baseline_rows(rows, seed=3).tolist() != baseline_rows(rows, seed=4).tolist()
+    assert drawn.texts == sample(rows, 20, seed=3).texts != sample(rows, 20, seed=4).texts
+    assert sample(rows, 121, seed=3) is rows
     several = Dataset(rows.texts, np.eye(3, dtype=np.int64)[labels], rows.label_names)
-    assert baseline_rows(several, seed=3).tolist() == drawn.tolist()
+    assert sample(several, 20, seed=3).texts == drawn.texts
     model = fit(make_rows(90), Configuration().with_values({**TINY, "train.epochs": 1}))
     assert model.metrics["baseline_rows"] <= 22
 

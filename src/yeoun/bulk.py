@@ -17,9 +17,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .bundle import ModelBundle, write_durably
+from .bundle import ModelBundle
 from .data.readers import Row
 from .errors import OutputError, ResumeError
+from .files import write_durably
 from .inference import Prediction, predict
 
 CHUNK = 20_000  # rows that are answered together

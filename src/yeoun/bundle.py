@@ -4,6 +4,7 @@ config.json          format version, configuration, labels in order, provenance,
 tokenizer.json       the fitted tokeniser
 model.safetensors    the weights
 baseline.safetensors the linear baseline, where one was trained
+ngrams.safetensors   the known n-grams, of a model that reads them
 model.onnx  model.int8.onnx   the network as graphs, where they were exported
 metrics.json  history.jsonl  plots/  README.md
 """
@@ -12,11 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -29,11 +29,14 @@ from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as tensor_bytes
 
 from .card import model_card
-from .config import Configuration
+from .config import Configuration, TextConfig
+from .data.tokens import TokenStore
 from .errors import BundleError, ConfigError, OutputError
 from .evaluation.linear import LinearBaseline
+from .files import write_durably
 from .text.indexer import TextIndexer
 from .text.morphemes import analyzer
+from .text.ngrams import NgramIndexer
 from .text.schemes import special_tokens
 from .version import __version__
 
@@ -47,7 +50,8 @@ FORMAT = 1
 class ModelBundle:
     """Everything an answer needs, and where it came from.
 
-    weights: the network's parameters by name. thresholds: the probability from which each label is given,
+    weights: the network's parameters by name. ngrams: the n-grams whose
+    scores it adds, if any. thresholds: the probability from which each label is given,
     where a row may have several; else empty. metrics: as `train --json` prints them. history: one dict an
     epoch. provenance: data, seed, precision, versions, seconds. graphs: exported ones, by file name.
     """
@@ -56,6 +60,7 @@ class ModelBundle:
     label_names: tuple[str, ...]
     indexer: TextIndexer
     weights: Mapping[str, npt.NDArray[np.float32]]
+    ngrams: NgramIndexer | None = None
     thresholds: tuple[float, ...] = ()
     baseline: LinearBaseline | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -77,11 +82,24 @@ class ModelBundle:
 
         with torch.device("meta"):  # no weights are drawn, so nobody's random numbers are
             network = TextClassifier(
-                self.configuration.model, self.indexer.vocabulary_size, len(self.label_names)
+                self.configuration.model,
+                self.indexer.vocabulary_size,
+                len(self.label_names),
+                0 if self.ngrams is None else len(self.ngrams),
             )
         state = {name: torch.tensor(array) for name, array in self.weights.items()}
         network.load_state_dict(state, assign=True)
         return network.eval()
+
+    def index(self, texts: Sequence[str]) -> TokenStore:
+        """Return the texts as the network reads them: token ids, and n-gram features where it has those."""
+        features = None if self.ngrams is None else self.ngrams.index(texts)
+        return TokenStore.of(self.indexer.index(texts), features)
+
+    def without_ngrams(self) -> ModelBundle:
+        """Return the recurrent half alone, which is the whole of a model without n-grams."""
+        recurrent = {name: array for name, array in self.weights.items() if not name.startswith("ngrams.")}
+        return replace(self, weights=recurrent, ngrams=None, graphs={})
 
     def word_vectors(self) -> tuple[list[str], npt.NDArray[np.float32]]:
         """Return the vocabulary without its special tokens and the learned vectors [words, E]."""
@@ -99,13 +117,9 @@ class ModelBundle:
             **self.graphs,
         }
         if self.baseline is not None:
-            arrays: dict[str, npt.NDArray[Any]] = {
-                "idf": self.baseline.idf,
-                # In C order, since safetensors writes the memory as it lies.
-                "coefficients": np.ascontiguousarray(self.baseline.coefficients, np.float16),
-                "intercepts": self.baseline.intercepts,
-            }
-            contents["baseline.safetensors"] = tensor_bytes(arrays)
+            contents["baseline.safetensors"] = tensor_bytes(self.baseline.arrays())
+        if self.ngrams is not None:
+            contents["ngrams.safetensors"] = tensor_bytes(self.ngrams.arrays())
         contents |= {f"plots/{name}": content for name, content in pictures.items()}
         config: dict[str, Any] = {
             "format": FORMAT,
@@ -201,6 +215,7 @@ class ModelBundle:
                 label_names=tuple(config["labels"]),
                 indexer=TextIndexer.from_json(contents["tokenizer.json"].decode(), configuration.text),
                 weights=read_tensors(contents["model.safetensors"]),
+                ngrams=_ngrams(contents.get("ngrams.safetensors"), configuration.text),
                 baseline=_baseline(
                     contents.get("baseline.safetensors"),
                     config["baseline_features"],
@@ -232,31 +247,6 @@ def require_room(folder: Path, replace: bool) -> None:
         raise OutputError(f"{folder}: exists already; choose another place or use --force (force=True)")
     if folder.exists() and not is_model(folder):
         raise OutputError(f"{folder}: exists and is no model, so it is not replaced; choose another place")
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file and have it on the disk before returning, by one rename; or leave nothing new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _from_pickled(contents: Mapping[str, bytes]) -> ModelBundle:
@@ -298,11 +288,11 @@ def _compare_analyzers(place: str, scheme: str, trained_with: str | None) -> Non
 
 
 def _baseline(content: bytes | None, analyzer: str, multilabel: bool) -> LinearBaseline | None:
-    if content is None:
-        return None
-    arrays = read_tensors(content)
-    coefficients = arrays["coefficients"].astype(np.float32)
-    return LinearBaseline(analyzer, multilabel, arrays["idf"], coefficients, arrays["intercepts"])
+    return None if content is None else LinearBaseline.of(analyzer, multilabel, read_tensors(content))
+
+
+def _ngrams(content: bytes | None, config: TextConfig) -> NgramIndexer | None:
+    return None if content is None else NgramIndexer.of(config, read_tensors(content))
 
 
 def _config_checksum(config: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ FIGURES = {
     "log_loss": "log loss",
     "ece": "calibration error",
 }
+HALVES = {"recurrent_alone": "its recurrent half", "ngrams_alone": "its n-grams"}
 
 
 def model_card(
@@ -68,9 +69,11 @@ def _table(metrics: Mapping[str, Any]) -> list[str]:
     own, linear = metrics.get("validation"), metrics.get("linear_baseline")
     if not own or not linear:
         return ["Not measured on validation rows."]
+    alone = [(words, metrics[name]) for name, words in HALVES.items() if name in metrics]
     return [
         f"| validation | {' | '.join(FIGURES[name] for name in linear)} |",
         "|---" * (len(linear) + 1) + "|",
         f"| this model | {' | '.join(f'{own[name]:.4f}' for name in linear)} |",
+        *(f"| {words} | {' | '.join(f'{each[name]:.4f}' for name in linear)} |" for words, each in alone),
         f"| linear baseline | {' | '.join(f'{value:.4f}' for value in linear.values())} |",
     ]

@@ -8,12 +8,12 @@ is what recipes (TOML) and bundles (JSON) store.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from .errors import ConfigError
+from .fields import check_types, refuse, require_one_of, require_within, typed_values
 
 SCHEMES = ("whitespace", "words", "characters", "jamo", "bpe", "unigram", "kiwi", "okt", "spacy", "counts")
 ENCODERS = ("rnn", "lstm", "gru", "convolution")
@@ -22,28 +22,6 @@ POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attentio
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
 PAD_ID, UNKNOWN_ID, START_ID = 0, 1, 2  # the first entries of every vocabulary
 WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
-
-
-def _refuse(key: str, value: object, expected: str) -> NoReturn:
-    raise ConfigError(f"{key} = {value!r}: expected {expected}")
-
-
-def _one_of(key: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        _refuse(key, value, "one of " + ", ".join(choices))
-
-
-def _within(key: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        _refuse(key, value, f"a number from {low:g} to {high:g}")
-
-
-def _check_types(part: Any, section: str) -> None:
-    for key in fields(part):
-        value = getattr(part, key.name)
-        if isinstance(value, str) and "str" not in str(key.type):
-            _refuse(f"{section}.{key.name}", value, f"{key.type}, not text")
-        object.__setattr__(part, key.name, _read(f"{section}.{key.name}", value, str(key.type)))
 
 
 @dataclass(frozen=True)
@@ -64,6 +42,8 @@ class TextConfig:
         published systems, kept for their reproduction).
     maximum_length: at most so many tokens of a text are read, the start token included; 0 reads all.
     truncate: which end of a longer text is cut off: `front`, `back`, or the `middle`.
+    word_ngrams, character_ngrams: where `model.ngrams` is true, the longest runs of words and of characters
+        that are counted; 0 counts none.
     start_token: put the token [SOS] in front of each text.
     pad_to: `none` (padding is never read), a length, or `batch` (the longest text of the batch).
         The last two make padding ordinary tokens, as published systems do; `batch` therefore breaks
@@ -80,27 +60,31 @@ class TextConfig:
     vocabulary_rows: str = "training"
     maximum_length: int = 400
     truncate: str = "back"
+    word_ngrams: int = 2
+    character_ngrams: int = 0
     start_token: bool = False
     pad_to: int | str = "none"
     pad_side: str = "back"
 
     def __post_init__(self) -> None:
-        _check_types(self, "text")
-        _one_of("text.scheme", self.scheme, SCHEMES)
-        _within("text.fold_repeats", self.fold_repeats, 0, 1000)
-        _within("text.vocabulary_size", self.vocabulary_size, 0, 10_000_000)
-        _within("text.minimum_count", self.minimum_count, 1, 1_000_000)
-        _one_of("text.vocabulary_rows", self.vocabulary_rows, ("training", "all"))
-        _within("text.maximum_length", self.maximum_length, 0, 100_000_000)
-        _one_of("text.truncate", self.truncate, ("front", "back", "middle"))
-        _one_of("text.pad_side", self.pad_side, ("front", "back"))
+        check_types(self, "text")
+        require_one_of("text.scheme", self.scheme, SCHEMES)
+        require_within("text.fold_repeats", self.fold_repeats, 0, 1000)
+        require_within("text.vocabulary_size", self.vocabulary_size, 0, 10_000_000)
+        require_within("text.minimum_count", self.minimum_count, 1, 1_000_000)
+        require_one_of("text.vocabulary_rows", self.vocabulary_rows, ("training", "all"))
+        require_within("text.maximum_length", self.maximum_length, 0, 100_000_000)
+        require_within("text.word_ngrams", self.word_ngrams, 0, 5)
+        require_within("text.character_ngrams", self.character_ngrams, 0, 8)
+        require_one_of("text.truncate", self.truncate, ("front", "back", "middle"))
+        require_one_of("text.pad_side", self.pad_side, ("front", "back"))
         if isinstance(self.pad_to, str):
             if self.pad_to not in ("none", "batch"):
-                _refuse("text.pad_to", self.pad_to, "none, batch or a number")
+                refuse("text.pad_to", self.pad_to, "none, batch or a number")
         else:
-            _within("text.pad_to", self.pad_to, 1, 1_000_000)
+            require_within("text.pad_to", self.pad_to, 1, 1_000_000)
             if self.maximum_length == 0 or self.maximum_length > self.pad_to:
-                _refuse(
+                refuse(
                     "text.pad_to",
                     self.pad_to,
                     f"at least text.maximum_length, which is {self.maximum_length} and must not be 0",
@@ -127,6 +111,7 @@ class ModelConfig:
         all steps of a text. word_dropout: share of tokens replaced by the unknown token in training.
     head: `softmax` over the labels, one `sigmoid` (two labels only), or `sigmoids`, one a label, for rows
         with several labels each.
+    ngrams: add the score of a linear model over n-grams of words and characters to the logits.
     initialization: `torch`'s or `keras`'s starting weights; the latter also means one bias per gate
         (two in a GRU, as there) and a forget bias of 1.
     """
@@ -143,24 +128,25 @@ class ModelConfig:
     embedding_dropout: float = 0.0
     word_dropout: float = 0.0
     head: str = "softmax"
+    ngrams: bool = False
     initialization: str = "keras"
 
     def __post_init__(self) -> None:
-        _check_types(self, "model")
-        _one_of("model.encoder", self.encoder, ENCODERS)
-        _within("model.hidden_size", self.hidden_size, 1, 65536)
-        _within("model.layers", self.layers, 1, 64)
-        _within("model.embedding_size", self.embedding_size, 1, 65536)
-        _one_of("model.pooling", self.pooling, POOLINGS)
+        check_types(self, "model")
+        require_one_of("model.encoder", self.encoder, ENCODERS)
+        require_within("model.hidden_size", self.hidden_size, 1, 65536)
+        require_within("model.layers", self.layers, 1, 64)
+        require_within("model.embedding_size", self.embedding_size, 1, 65536)
+        require_one_of("model.pooling", self.pooling, POOLINGS)
         for name in ("dropout", "embedding_dropout", "word_dropout"):
-            _within(f"model.{name}", getattr(self, name), 0.0, 0.95)
-        _one_of("model.head", self.head, ("softmax", "sigmoid", "sigmoids"))
-        _one_of("model.inputs", self.inputs, INPUTS)
+            require_within(f"model.{name}", getattr(self, name), 0.0, 0.95)
+        require_one_of("model.head", self.head, ("softmax", "sigmoid", "sigmoids"))
+        require_one_of("model.inputs", self.inputs, INPUTS)
         one_step = (self.layers, self.bidirectional, self.pooling, self.vectors) == (1, False, "last", "")
         if self.inputs == "counts" and (self.encoder == "convolution" or not one_step):
             needs = "layers=1, bidirectional=false, pooling=last, a recurrent encoder and no vectors"
-            _refuse("text.scheme", "counts", f"another scheme, or a model of one step: {needs}")
-        _one_of("model.initialization", self.initialization, ("torch", "keras"))
+            refuse("text.scheme", "counts", f"another scheme, or a model of one step: {needs}")
+        require_one_of("model.initialization", self.initialization, ("torch", "keras"))
 
 
 @dataclass(frozen=True)
@@ -178,6 +164,7 @@ class TrainConfig:
     clip: largest norm of the gradient; 0 leaves it. weight_decay: of `adamw`, not on biases.
     label_smoothing: share of the target spread over all labels.
     class_weight: `balanced` weighs each row by how rare its label is; `none` weighs all alike.
+    calibrate: scale the logits so that the probabilities mean what they say on the validation rows.
     validation_share: the part of the training rows held out when no validation rows are given.
     validation_split: `stratified` holds out the same share of each label and keeps equal texts
         together; `random` cuts a shuffled order, as published systems do.
@@ -196,28 +183,29 @@ class TrainConfig:
     class_weight: str = "none"
     decay: float = 0.99
     epsilon: float = 1e-8
+    calibrate: bool = False
     validation_share: float = 0.1
     validation_split: str = "stratified"
 
     def __post_init__(self) -> None:
-        _check_types(self, "train")
-        _one_of("train.optimizer", self.optimizer, OPTIMIZERS)
+        check_types(self, "train")
+        require_one_of("train.optimizer", self.optimizer, OPTIMIZERS)
         if not 0 < self.learning_rate <= 100:
-            _refuse("train.learning_rate", self.learning_rate, "a number above 0, at most 100")
-        _one_of("train.schedule", self.schedule, ("one-cycle", "constant"))
-        _within("train.batch_size", self.batch_size, 1, 1_000_000)
-        _within("train.epochs", self.epochs, 1, 100_000)
-        _within("train.patience", self.patience, 0, 100_000)
-        _one_of("train.select_by", self.select_by, ("loss", "accuracy", "last"))
-        _within("train.clip", self.clip, 0, 1e9)
-        _within("train.weight_decay", self.weight_decay, 0, 10)
-        _within("train.label_smoothing", self.label_smoothing, 0, 0.9)
-        _one_of("train.class_weight", self.class_weight, ("none", "balanced"))
-        _within("train.decay", self.decay, 0, 0.999999)
+            refuse("train.learning_rate", self.learning_rate, "a number above 0, at most 100")
+        require_one_of("train.schedule", self.schedule, ("one-cycle", "constant"))
+        require_within("train.batch_size", self.batch_size, 1, 1_000_000)
+        require_within("train.epochs", self.epochs, 1, 100_000)
+        require_within("train.patience", self.patience, 0, 100_000)
+        require_one_of("train.select_by", self.select_by, ("loss", "accuracy", "last"))
+        require_within("train.clip", self.clip, 0, 1e9)
+        require_within("train.weight_decay", self.weight_decay, 0, 10)
+        require_within("train.label_smoothing", self.label_smoothing, 0, 0.9)
+        require_one_of("train.class_weight", self.class_weight, ("none", "balanced"))
+        require_within("train.decay", self.decay, 0, 0.999999)
         if not 0 < self.epsilon <= 1:
-            _refuse("train.epsilon", self.epsilon, "a number above 0, at most 1")
-        _within("train.validation_share", self.validation_share, 0.001, 0.9)
-        _one_of("train.validation_split", self.validation_split, ("stratified", "random"))
+            refuse("train.epsilon", self.epsilon, "a number above 0, at most 1")
+        require_within("train.validation_share", self.validation_share, 0.001, 0.9)
+        require_one_of("train.validation_split", self.validation_split, ("stratified", "random"))
 
 
 _Part = TypeVar("_Part", TextConfig, ModelConfig, TrainConfig)
@@ -234,8 +222,10 @@ class Configuration:
     def __post_init__(self) -> None:
         if self.text.scheme == "counts":
             object.__setattr__(self, "model", replace(self.model, inputs="counts"))
-        elif self.model.inputs == "counts":
-            _refuse("model.inputs", "counts", f"text.scheme = 'counts', not {self.text.scheme!r}")
+        if self.model.ngrams and not (self.text.word_ngrams or self.text.character_ngrams):
+            refuse("model.ngrams", True, "text.word_ngrams or text.character_ngrams above 0")
+        if self.model.inputs == "counts" and self.text.scheme != "counts":
+            refuse("model.inputs", "counts", f"text.scheme = 'counts', not {self.text.scheme!r}")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Configuration:
@@ -279,7 +269,7 @@ class Configuration:
         return replace(
             self,
             **{
-                name: replace(part, **_typed(type(part), name, sections[name]))
+                name: replace(part, **typed_values(type(part), name, sections[name]))
                 for name, part in parts.items()
             },
         )
@@ -288,39 +278,4 @@ class Configuration:
 def _section(cls: type[_Part], section: str, values: Any) -> _Part:
     if not isinstance(values, Mapping):
         raise ConfigError(f"section {section!r}: got {values!r}, expected a table of keys")
-    return cls(**_typed(cls, section, values))
-
-
-def _typed(cls: type, section: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values as the types of the fields they name; strings are read, nothing is rounded."""
-    kinds = {part.name: str(part.type) for part in fields(cls)}
-    typed = {}
-    for key, value in values.items():
-        if key not in kinds:
-            raise ConfigError(f"{section}.{key}: no such key; expected one of {', '.join(kinds)}")
-        typed[key] = _read(f"{section}.{key}", value, kinds[key])
-    return typed
-
-
-def _read(key: str, value: Any, kind: str) -> Any:
-    if kind == "bool":
-        words = {"true": True, "false": False}
-        value = words.get(value.lower(), value) if isinstance(value, str) else value
-        return value if isinstance(value, bool) else _refuse(key, value, "true or false")
-    if kind == "str":
-        return value if isinstance(value, str) else _refuse(key, value, "text")
-    if isinstance(value, bool):
-        _refuse(key, value, "a number")
-    try:
-        if kind == "float":
-            number = float(value)
-            return number if math.isfinite(number) else _refuse(key, value, "a finite number")
-        if isinstance(value, float) and not value.is_integer():
-            _refuse(key, value, "a whole number")
-        return int(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        if kind == "int | str" and isinstance(value, str):
-            return value
-        _refuse(key, value, "a whole number" if kind != "float" else "a number")
+    return cls(**typed_values(cls, section, values))

@@ -82,7 +82,7 @@ def predict_proba(
     text that is not a string, ConfigError for a runtime that is not there.
     """
     require_strings(texts)
-    store = TokenStore(*bundle.indexer.index(texts)[:2])
+    store = bundle.index(texts)
     forward = _forward(bundle, precision, runtime)
     logits = answer(store, bundle.configuration.text, forward)
     probabilities = to_probabilities(logits, bundle.is_multilabel)
@@ -127,14 +127,25 @@ def torch_forward(network: TextClassifier, precision: str = "fp32") -> Forward:
     """Return `forward` on torch: evaluation mode, no gradients, the encoder in `precision`."""
     import torch
 
+    from .nn.ngrams import NgramFeatures
+
     def forward(batch: Batch) -> Floats:
         was_training, trained_in = network.training, network.precision
         network.eval()
         network.precision = precision
         device = network.embedding.weight.device
         with torch.inference_mode():
-            token_ids, lengths = map(torch.from_numpy, (batch.token_ids, batch.lengths))
-            logits = network(token_ids.to(device), lengths.to(device)).cpu()
+            token_ids, lengths, *features = (
+                torch.from_numpy(array).to(device)
+                for array in (
+                    batch.token_ids,
+                    batch.lengths,
+                    batch.feature_ids,
+                    batch.feature_values,
+                    batch.feature_offsets,
+                )
+            )
+            logits = network(token_ids, lengths, NgramFeatures(*features)).cpu()
         network.train(was_training)
         network.precision = trained_in
         return np.asarray(logits.numpy(), np.float32)
@@ -154,8 +165,10 @@ def onnx_forward(graph: bytes) -> Forward:
     options.log_severity_level = 3
     session = InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
+    names = [each.name for each in session.get_inputs()]
+
     def forward(batch: Batch) -> Floats:
-        inputs = {"token_ids": batch.token_ids, "lengths": batch.lengths}
+        inputs = {name: getattr(batch, name) for name in names}
         return np.asarray(session.run(["logits"], inputs)[0], np.float32)
 
     return forward

@@ -9,6 +9,7 @@ The rules, and why:
   and rare ones are learned by heart; for more labels, told apart by rarer words, 20 times the square root
   of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
+- N-grams: of words up to 2, and where the text is Korean of characters up to 4, beside the network.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
 - Epochs: fewer rows, more passes.
@@ -82,6 +83,7 @@ def _lstm(statistics: RowStatistics, hidden_size: int, longest: int, effort: flo
             minimum_count=2,
             maximum_length=max(20, min(longest, needed)),
             truncate="middle",
+            character_ngrams=4 if korean else 0,
         ),
         model=ModelConfig(
             hidden_size=min(hidden_size, most_units),
@@ -89,10 +91,12 @@ def _lstm(statistics: RowStatistics, hidden_size: int, longest: int, effort: flo
             dropout=0.5 if many else 0.3,
             embedding_dropout=0.2 if many else 0.0,
             word_dropout=0.1 if many else 0.0,
+            ngrams=True,
         ),
         train=TrainConfig(
             batch_size=32 if not many else 64 if rows < 50_000 else 128,
             epochs=max(2, round(_passes(rows) * effort)),
+            calibrate=True,
         ),
     )
 

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from .bundle import ModelBundle, write_durably
+from .bundle import ModelBundle
 from .config import Configuration
 from .data.rows import Dataset, require_kind, statistics
 from .data.sources import read_source
 from .errors import DataError, ResumeError
 from .evaluation.metrics import confusion_counts, measure, score_answers, wilson_interval
+from .files import write_durably
 from .inference import decide_labels, predict_proba
 from .plots import Point
 from .presets import resolve

@@ -11,7 +11,8 @@ from .display import note
 
 def run(options: argparse.Namespace) -> None:
     """Write the learned vector of each word in the word2vec text format."""
-    from ..bundle import ModelBundle, write_durably
+    from ..bundle import ModelBundle
+    from ..files import write_durably
     from ..text.vectors import vectors_text
 
     output = Path(options.output)

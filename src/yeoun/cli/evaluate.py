@@ -18,8 +18,9 @@ from .display import describe, emit, in_words, note_picture, picture_path
 
 def run(options: argparse.Namespace) -> None:
     """Score a bundle on labelled rows, the linear baseline beside it."""
-    from ..bundle import ModelBundle, write_durably
+    from ..bundle import ModelBundle
     from ..evaluation.metrics import measure, score_answers
+    from ..files import write_durably
     from ..inference import answers_of, decide_labels, predict_proba
 
     picture = picture_path(options)
@@ -41,6 +42,11 @@ def run(options: argparse.Namespace) -> None:
     linear = None
     if bundle.baseline is not None:
         linear = score_answers(bundle.baseline.predict(rows.texts), rows.targets)
+    alone = None
+    if bundle.ngrams is not None:
+        recurrent = bundle.without_ngrams()
+        answers = decide_labels(recurrent, predict_proba(recurrent, rows.texts))
+        alone = score_answers(answers, rows.targets)
     if picture:
         from ..plots import confusion_picture
 
@@ -48,7 +54,8 @@ def run(options: argparse.Namespace) -> None:
         write_durably(picture, drawn)
         note_picture(picture, "".join(names))
     if options.json:
-        emit({**figures, "texts_per_second": round(len(rows) / seconds, 1), "linear_baseline": linear})
+        beside = {"recurrent_alone": alone, "linear_baseline": linear}
+        emit({**figures, "texts_per_second": round(len(rows) / seconds, 1), **beside})
         return
     print(f"{len(rows):,} rows, {len(rows) / seconds:,.0f} texts/s")
     for name, words in FIGURES.items():
@@ -56,9 +63,10 @@ def run(options: argparse.Namespace) -> None:
             low, high = figures.get(f"{name}_ci95", (None, None))
             interval = "" if low is None else f"  (95 % interval {low:.4f} to {high:.4f})"
             print(f"{words:<18}{figures[name]:.4f}{interval}")
-    if linear is not None:
-        each = (f"{FIGURES[name]} {value:.4f}" for name, value in linear.items())
-        print(f"{'linear baseline':<18}{', '.join(each)}")
+    for words, others in (("recurrent alone", alone), ("linear baseline", linear)):
+        if others is not None:
+            each = (f"{FIGURES[name]} {value:.4f}" for name, value in others.items())
+            print(f"{words:<18}{', '.join(each)}")
     print("\nsome answers, the text, the label with its probability, the truth:")
     shown = list(range(0, len(rows), max(1, len(rows) // 6)))
     for i, answer in zip(shown, answers_of(bundle, probabilities[shown]), strict=True):

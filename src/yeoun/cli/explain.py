@@ -11,8 +11,9 @@ from .display import emit, note_picture, picture_path
 
 def run(options: argparse.Namespace) -> None:
     """Print a score for each token of a text, and draw it if asked."""
-    from ..bundle import ModelBundle, write_durably
+    from ..bundle import ModelBundle
     from ..explain import explain
+    from ..files import write_durably
     from ..plots import explanation_picture, gates_picture
 
     picture = picture_path(options)

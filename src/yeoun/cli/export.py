@@ -18,8 +18,9 @@ LARGEST_DIFFERENCE = 1e-4
 
 def run(options: argparse.Namespace) -> None:
     """Put the network into the model's folder as ONNX graphs, once they were checked against torch."""
-    from ..bundle import ModelBundle, write_durably
+    from ..bundle import ModelBundle
     from ..export import check, export_onnx
+    from ..files import write_durably
 
     copy = Path(options.onnx) if options.onnx else None
     if copy and copy.exists() and not options.force:

@@ -11,7 +11,7 @@ from .display import TrainingDisplay, note
 
 def run(options: argparse.Namespace) -> None:
     """Run the published systems, one result file a run, and write their table and picture."""
-    from ..bundle import write_durably
+    from ..files import write_durably
     from ..plots import recipes_picture
     from ..reproduce import defects, points, reproduce, result_of, run_names, table
 

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 from ..bundle import ModelBundle, require_room
-from ..card import FIGURES
+from ..card import FIGURES, HALVES
 from ..config import Configuration
 from ..data.rows import Dataset, require_classes, require_kind, statistics
 from ..data.sources import read_source
@@ -88,6 +88,9 @@ def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
     rows = f"validation ({own['rows']:,} rows)"
     print(f"{rows:<26}" + "".join(f"{FIGURES[name]:<17}" for name in linear))
     print(f"{'  this model':<26}" + "".join(f"{own[name]:<17.4f}" for name in linear))
+    for half, words in HALVES.items():
+        if half in figures:
+            print(f"{f'  {words}':<26}" + "".join(f"{figures[half][name]:<17.4f}" for name in linear))
     print(f"{'  linear baseline':<26}" + "".join(f"{value:<17.4f}" for value in linear.values()))
     if "baseline_rows" in figures:
         print(f"  the linear baseline learned from {figures['baseline_rows']:,} of the rows")

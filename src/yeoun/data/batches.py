@@ -23,8 +23,8 @@ class Batch:
     """Some rows, ready for the network.
 
     rows: int64 [N], their numbers. token_ids: int64 [N, T], padded behind with 0 (or as `pad_to`
-    says). lengths: int64 [N], the tokens that are read. feature_ids int64 [F] and feature_offsets
-    int64 [N + 1]: the n-gram features of each row, ragged. labels: int64 [N] or
+    says). lengths: int64 [N], the tokens that are read. feature_ids int64 [F], feature_values float32
+    [F] and feature_offsets int64 [N + 1]: the n-gram features of each row, ragged. labels: int64 [N] or
     [N, C], or None.
     """
 
@@ -32,6 +32,7 @@ class Batch:
     token_ids: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
     feature_ids: npt.NDArray[np.int64]
+    feature_values: npt.NDArray[np.float32]
     feature_offsets: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64] | None
 
@@ -83,20 +84,32 @@ def collate(
     longest = int(lengths.max(initial=1)) if isinstance(pad_to, str) else pad_to
     steps = max(1, longest)
     token_ids = np.full((len(rows), steps), PAD_ID, np.int64)
-    position = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
+    source, position = _ragged(store.offsets[rows], lengths)
     row = np.repeat(np.arange(len(rows)), lengths)
     read = lengths if pad_to == "none" else np.full(len(rows), steps)
     shift = np.repeat(read - lengths, lengths) if pad_side == "front" else 0
-    token_ids[row, position + shift] = store.token_ids[np.repeat(store.offsets[rows], lengths) + position]
-    nothing = np.zeros(0, np.int64)
+    token_ids[row, position + shift] = store.token_ids[source]
+    feature_ids, feature_values, feature_lengths = np.zeros(0, np.int64), np.zeros(0, np.float32), lengths * 0
+    if store.features is not None:
+        ids, values, offsets = store.features
+        feature_lengths = offsets[rows + 1] - offsets[rows]
+        kept, _ = _ragged(offsets[rows], feature_lengths)
+        feature_ids, feature_values = ids[kept].astype(np.int64), values[kept]
     return Batch(
         rows=rows,
         token_ids=token_ids,
         lengths=read,
-        feature_ids=nothing,
-        feature_offsets=np.zeros(len(rows) + 1, np.int64),
+        feature_ids=feature_ids,
+        feature_values=feature_values,
+        feature_offsets=np.concatenate([np.zeros(1, np.int64), feature_lengths.cumsum()]),
         labels=None if labels is None else labels[rows],
     )
+
+
+def _ragged(starts: Rows, lengths: Rows) -> tuple[Rows, Rows]:
+    """Return where the elements of ragged rows lie, flat, and the place of each in its row."""
+    position = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
+    return np.repeat(starts, lengths) + position, position
 
 
 def _cut(order: Rows, size: int) -> list[Rows]:

@@ -1,4 +1,4 @@
-"""TokenStore: the token ids of many texts, flat, with row offsets. Nothing is padded."""
+"""TokenStore: the token ids and n-gram features of many texts, flat, with row offsets. Nothing is padded."""
 
 from __future__ import annotations
 
@@ -8,16 +8,26 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from ..text.indexer import Indexed
+from ..text.ngrams import Features
+
 
 @dataclass(frozen=True)
 class TokenStore:
     """Row i holds `token_ids[offsets[i]:offsets[i + 1]]`.
 
-    token_ids: int32 [tokens]. offsets: int64 [rows + 1].
+    token_ids: int32 [tokens]. offsets: int64 [rows + 1]. features: the n-grams of each row, for a model that
+    reads them.
     """
 
     token_ids: npt.NDArray[np.int32]
     offsets: npt.NDArray[np.int64]
+    features: Features | None = None
+
+    @classmethod
+    def of(cls, indexed: Indexed, features: Features | None = None) -> TokenStore:
+        """Return the store of what `TextIndexer.index` and `NgramIndexer.index` gave of the same texts."""
+        return cls(indexed.token_ids, indexed.offsets, features)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -6,8 +6,9 @@ baseline is two arrays and an offset, and can lie in a bundle without pickle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,18 @@ class LinearBaseline:
     idf: npt.NDArray[np.float32]
     coefficients: npt.NDArray[np.float32]
     intercepts: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, analyzer: str, multilabel: bool, arrays: Mapping[str, npt.NDArray[Any]]) -> LinearBaseline:
+        """Return the baseline of what `arrays` gave."""
+        coefficients = arrays["coefficients"].astype(np.float32)
+        return cls(analyzer, multilabel, arrays["idf"], coefficients, arrays["intercepts"])
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what a bundle stores."""
+        # In C order, since safetensors writes the memory as it lies.
+        half = np.ascontiguousarray(self.coefficients, np.float16)
+        return {"idf": self.idf, "coefficients": half, "intercepts": self.intercepts}
 
     def predict(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the class of each text, int64 [rows]; or 0 or 1 for each label, [rows, classes]."""

@@ -11,7 +11,6 @@ import torch
 
 from ..bundle import ModelBundle
 from ..data.batches import collate
-from ..data.tokens import TokenStore
 from ..errors import ConfigError
 from ..inference import predict_proba
 from ..nn.pooling import Attention
@@ -30,7 +29,7 @@ def explain_by_attention(bundle: ModelBundle, text: str) -> Explanation:
             f"method 'attention': this model pools by {bundle.configuration.model.pooling}, which has"
             " no attention weights; expected a model trained with --set model.pooling=attention"
         )
-    store = TokenStore(*bundle.indexer.index([text])[:2])
+    store = bundle.index([text])
     batch = collate(store, np.array([0]), None, config.pad_to, config.pad_side)
     with torch.inference_mode():
         lengths = torch.from_numpy(batch.lengths)

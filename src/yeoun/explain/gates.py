@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ..bundle import ModelBundle
 from ..data.batches import collate
-from ..data.tokens import TokenStore
 from ..errors import ConfigError
 from ..inference import predict_proba
 from ..nn.cells import CELLS, State, weigh_input
@@ -34,7 +33,7 @@ def explain_by_gates(bundle: ModelBundle, text: str) -> Explanation:
             f" {bundle.configuration.model.encoder}, which has no gates over time; expected a recurrent"
             " network over an embedding"
         )
-    store = TokenStore(*bundle.indexer.index([text])[:2])
+    store = bundle.index([text])
     batch = collate(store, np.array([0]), None, config.pad_to, config.pad_side)
     lengths = torch.from_numpy(batch.lengths)
     embedded = network.embed(torch.from_numpy(batch.token_ids), lengths)[: int(lengths[0])]

@@ -1,4 +1,5 @@
-"""TextClassifier: embed, encode, pool, head. Four steps, each open to explanations on its own."""
+"""TextClassifier: embed, encode, pool, head. Four steps, each open to explanations on its own; beside them
+the scores of n-grams, which are added to the logits."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from ..config import ModelConfig
 from .convolution import ConvolutionStack
 from .counts import CountCell, count_weight, weigh_counts
 from .dropout import locked_dropout, word_dropout
+from .ngrams import NgramFeatures, NgramScores
 from .pooling import POOLINGS
 from .recurrent import RecurrentStack
 
@@ -17,12 +19,12 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class TextClassifier(nn.Module):
-    """Token ids to one row of logits a text.
+    """Token ids, and the features of `ngrams` known n-grams, to one row of logits a text.
 
     `precision` is that of the encoder ("fp32" or "bf16"); weights, pooling and head stay fp32.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int, classes: int) -> None:
+    def __init__(self, config: ModelConfig, vocabulary_size: int, classes: int, ngrams: int = 0) -> None:
         super().__init__()
         self.config = config
         self.precision = "fp32"
@@ -35,6 +37,7 @@ class TextClassifier(nn.Module):
         self.pooling = POOLINGS[config.pooling](width)
         pooled = width * (2 if config.pooling == "mean-max" else 1)
         self.head = nn.Linear(pooled, 1 if config.head == "sigmoid" else classes)
+        self.ngrams = NgramScores(ngrams, score_width(classes, config.head)) if ngrams else None
         if config.initialization == "keras":
             nn.init.uniform_(self.embedding.weight, -0.05, 0.05)
             for layer in (m for m in self.modules() if isinstance(m, nn.Linear)):
@@ -46,7 +49,7 @@ class TextClassifier(nn.Module):
         if self.config.inputs == "counts":
             return weigh_counts(token_ids, lengths, self.embedding.weight).unsqueeze(0)
         ids = word_dropout(token_ids.T, self.config.word_dropout, self.training)
-        embedded = functional.embedding(ids, self.embedding.weight)
+        embedded = functional.embedding(ids, self.embedding.weight, sparse=self.embedding.sparse)
         return locked_dropout(embedded, self.config.embedding_dropout, self.training)
 
     def steps(self, lengths: Tensor) -> Tensor:
@@ -68,10 +71,21 @@ class TextClassifier(nn.Module):
         logits: Tensor = self.head(pooled)
         return logits
 
-    def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits of `token_ids` [N, T] (int64), of which row n has `lengths[n]` real."""
+    def forward(self, token_ids: Tensor, lengths: Tensor, features: NgramFeatures | None = None) -> Tensor:
+        """Return the logits of `token_ids` [N, T] (int64), of which row n has `lengths[n]` real, and of the
+        texts' n-grams, where the network has that branch and they are given."""
         embedded, steps = self.embed(token_ids, lengths), self.steps(lengths)
-        return self.classify(self.pool(self.encode(embedded, steps), steps))
+        logits = self.classify(self.pool(self.encode(embedded, steps), steps))
+        if self.ngrams is None or features is None:
+            return logits
+        scores: Tensor = self.ngrams(features)
+        # Of two classes the single score stands for the second.
+        return logits + functional.pad(scores, (logits.shape[1] - scores.shape[1], 0))
+
+
+def score_width(classes: int, head: str) -> int:
+    """Return how many scores a linear model gives: one for two classes, else one a class or label."""
+    return 1 if classes == 2 and head != "sigmoids" else classes
 
 
 def build_encoder(config: ModelConfig) -> RecurrentStack | ConvolutionStack | CountCell:

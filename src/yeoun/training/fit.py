@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -27,7 +26,9 @@ from ..nn.classifier import TextClassifier, count_parameters
 from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
 from ..text.vectors import read_vectors
+from .combination import combine
 from .loop import IndexedRows, Run, run_epochs
+from .ngrams import fit_ngrams, rows_within_reach
 from .objective import balanced_weights
 from .optimization import build_optimizer
 from .state import Progress, TrainingFolder, steps_between_saves, versions
@@ -94,24 +95,31 @@ def fit(
     else:
         indexed = indexer.index(train.texts)
     with _RANDOM_NUMBERS, torch.random.fork_rng(devices=[]):
-        store = TokenStore(*indexed[:2])
+        store = TokenStore.of(indexed)
         run = _start(indexer, store, train, valid, configuration, seed, precision, device)
         if folder is not None:
             folder.begin(identity, indexer, resume, force)
         _go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
     rows_kept = len(train)
-    some = train.take(baseline_rows(train, seed)) if rows_kept > BASELINE_ROWS else train
+    some = sample(train, BASELINE_ROWS, seed)
     baseline = fit_linear(some.texts, some.targets, len(some.label_names), some.weights)
     run.network.load_state_dict(best)
-    logits = answer(run.valid.store, configuration.text, torch_forward(run.network))
-    probabilities = to_probabilities(logits, train.is_multilabel)
+    recurrent = answer(run.valid.store, configuration.text, torch_forward(run.network))
+    parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
+    ngrams = None
+    if configuration.model.ngrams:
+        some = sample(train, rows_within_reach(train.texts, configuration.text), seed)
+        ngrams = fit_ngrams(some, configuration.text, _weights(some, configuration.train))
+    whole = combine(recurrent, parameters, ngrams, valid, configuration.train.calibrate)
+    probabilities = to_probabilities(whole.logits, train.is_multilabel)
     thresholds = choose_thresholds(probabilities, valid.targets) if train.is_multilabel else None
     return ModelBundle(
         configuration=configuration,
         label_names=train.label_names,
         indexer=indexer,
-        weights={name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()},
+        weights=whole.parameters,
+        ngrams=None if ngrams is None else ngrams.indexer,
         thresholds=() if thresholds is None else tuple(thresholds.tolist()),
         baseline=baseline,
         metrics={
@@ -119,9 +127,10 @@ def fit(
             "labels": list(valid.label_names),
             **_figures(run),
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
+            **whole.alone,
             "linear_baseline": score_answers(baseline.predict(valid.texts), valid.targets),
             "shortened": indexed.shortened,
-            **({"baseline_rows": len(some)} if rows_kept > BASELINE_ROWS else {}),
+            **({"baseline_rows": len(some)} if rows_kept > len(some) else {}),
         },
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},
@@ -151,13 +160,16 @@ def _held_out(
     return train, valid
 
 
-def baseline_rows(train: Dataset, seed: int) -> npt.NDArray[np.int64]:
-    """Return the rows that the linear baseline learns from, drawn by `seed`, some of every label."""
-    drawn = np.random.default_rng([seed, 2]).permutation(len(train))[:BASELINE_ROWS]
+def sample(train: Dataset, rows: int, seed: int) -> Dataset:
+    """Return about so many of the training rows, drawn by `seed`, some of every label; all where they are
+    fewer."""
+    if len(train) <= rows:
+        return train
+    drawn = np.random.default_rng([seed, 2]).permutation(len(train))[:rows]
     several = train.targets if train.is_multilabel else None
     labels = range(len(train.label_names))
     is_there = (several[:, label] == 1 if several is not None else train.targets == label for label in labels)
-    return np.union1d(drawn, [int(has_it.argmax()) for has_it in is_there])
+    return train.take(np.union1d(drawn, [int(has_it.argmax()) for has_it in is_there]))
 
 
 def _file_checksum(path: str) -> str | None:
@@ -219,7 +231,7 @@ def _start(
         configuration=configuration,
         seed=seed,
         train=IndexedRows(store, train.targets),
-        valid=IndexedRows(TokenStore(*indexer.index(valid.texts)[:2]), valid.targets),
+        valid=IndexedRows(TokenStore.of(indexer.index(valid.texts)), valid.targets),
         progress=Progress(),
         best={},
         weights=_weights(train, configuration.train),

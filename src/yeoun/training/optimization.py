@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..config import TrainConfig
+from ..nn.classifier import TextClassifier
 
 
 class KerasRMSprop(Optimizer):
@@ -34,8 +35,38 @@ class KerasRMSprop(Optimizer):
                 parameter.addcdiv_(gradient, root, value=-group["lr"])
 
 
-def build_optimizer(network: nn.Module, config: TrainConfig) -> Optimizer:
-    """Return the optimiser over the trained parameters; biases are not decayed."""
+class RowwiseAdamW(torch.optim.AdamW):
+    """AdamW that of a table with a sparse gradient moves only the rows that the batch read.
+
+    Those rows have no momentum: it would wait for the next batch that reads them, which for a rare word
+    hardly comes. The other rows, and what is known of their gradients, stay as they are.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None and parameter.grad.is_sparse:
+                    self._move_rows(parameter, parameter.grad.coalesce(), group)
+                    parameter.grad = None
+        super().step()
+
+    def _move_rows(self, table: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state, rows, values = self.state[table], gradient.indices()[0], gradient.values()
+        if not state:
+            state["step"], state["exp_avg_sq"] = torch.zeros(()), torch.zeros_like(table)
+        state["step"] += 1
+        rate, smoothing = group["lr"], group["betas"][1]
+        square = state["exp_avg_sq"][rows].lerp_(values * values, 1 - smoothing)
+        root = (square / (1 - smoothing ** float(state["step"]))).sqrt_().add_(group["eps"])
+        moved = table[rows].mul_(1 - rate * group["weight_decay"]).addcdiv_(values, root, value=-rate)
+        state["exp_avg_sq"].index_copy_(0, rows, square)
+        table.index_copy_(0, rows, moved)
+
+
+def build_optimizer(network: TextClassifier, config: TrainConfig) -> Optimizer:
+    """Return the optimiser over the trained parameters; biases are not decayed. `adamw` has the embedding's
+    gradients made sparse."""
     trained = [p for p in network.parameters() if p.requires_grad]
     rate, epsilon = config.learning_rate, config.epsilon
     if config.optimizer == "adamw":
@@ -43,7 +74,9 @@ def build_optimizer(network: nn.Module, config: TrainConfig) -> Optimizer:
             {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
             {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(groups, lr=rate, eps=epsilon, fused=True)
+        if isinstance(network.embedding, nn.Embedding):
+            network.embedding.sparse = True
+        return RowwiseAdamW(groups, lr=rate, eps=epsilon, fused=True)
     if config.optimizer == "adam":
         return torch.optim.Adam(trained, lr=rate, eps=epsilon, fused=True)
     if config.optimizer == "rmsprop":
@@ -68,5 +101,12 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
 
 def clip_gradients(parameters: Iterable[Tensor], largest_norm: float) -> None:
     """Scale the gradients down to `largest_norm` together; 0 leaves them."""
-    if largest_norm:
-        nn.utils.clip_grad_norm_(parameters, largest_norm)
+    gradients = []
+    for parameter in parameters:
+        if parameter.grad is not None:
+            if parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.coalesce()
+            gradients.append(parameter.grad.values() if parameter.grad.is_sparse else parameter.grad)
+    if largest_norm and gradients:
+        norm = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]).norm()
+        torch._foreach_mul_(gradients, (largest_norm / (norm + 1e-6)).clamp(max=1.0))

@@ -20,9 +20,9 @@ from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..bundle import write_durably
 from ..config import TextConfig
 from ..errors import OutputError, ResumeError
+from ..files import write_durably
 from ..text.indexer import TextIndexer
 
 

@@ -1,0 +1,204 @@
+"""N-grams of words and of characters, straight from the texts, as weighted features of a linear model.
+
+A text is lower-cased and its white space made single spaces. A word is a run of letters and digits, any
+other visible character stands for itself. Character n-grams run over everything, a space at both ends
+included. All texts of a chunk lie in one array of code points, so that a feature costs a few vector
+operations: a run's hash is a polynomial in its characters (Karp & Rabin 1987), its bucket one of 2^22.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config import TextConfig
+from .normalization import normalize
+
+_BITS = 22
+_CHUNK = 5_000
+_BASE = np.uint64(0x0000_0101_0000_01B3)  # of the polynomials
+_ODD = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xBF58_476D_1CE4_E5B9))  # that mix a hash (splitmix64)
+_LONGEST_WORD = 4_096  # characters; those behind count as the last of them
+_BLANK, _NEWLINE = 32, 10
+
+Rows = npt.NDArray[np.int64]
+Buckets = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+
+
+class Features(NamedTuple):
+    """The weighted features of texts, ragged: text i has those from `offsets[i]` to `offsets[i + 1]`.
+
+    ids: int32 [features]. values: float32 [features], each text's of length 1. offsets: int64 [texts + 1].
+    """
+
+    ids: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float32]
+    offsets: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NgramIndexer:
+    """The n-grams that at least two training texts had, and how rare each of them was.
+
+    words, characters: the longest runs. buckets: int32 [features], rising. idf: float32 [features], the
+    smoothed inverse document frequency ln((1 + texts) / (1 + texts with it)) + 1.
+    """
+
+    words: int
+    characters: int
+    buckets: npt.NDArray[np.int32]
+    idf: npt.NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], config: TextConfig) -> NgramIndexer:
+        """Return the indexer of the training texts."""
+        words, characters = config.word_ngrams, config.character_ngrams
+        seen_in = np.zeros(2**_BITS, np.int64)
+        for chunk in _chunks(texts):
+            _, buckets, _ = count_ngrams(chunk, words, characters)
+            seen_in += np.bincount(buckets, minlength=2**_BITS)
+        kept = np.flatnonzero(seen_in >= 2)
+        idf = np.log((1 + len(texts)) / (1 + seen_in[kept])) + 1
+        return cls(words, characters, kept.astype(np.int32), idf.astype(np.float32))
+
+    @classmethod
+    def of(cls, config: TextConfig, arrays: Mapping[str, npt.NDArray[Any]]) -> NgramIndexer:
+        """Return the indexer of what `arrays` gave."""
+        return cls(config.word_ngrams, config.character_ngrams, arrays["buckets"], arrays["idf"])
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what a bundle stores."""
+        return {"buckets": self.buckets, "idf": self.idf}
+
+    def index(self, texts: Sequence[str]) -> Features:
+        """Return the known n-grams of each text, (1 + ln count) * idf, scaled to length 1."""
+        parts = [self._index(chunk) for chunk in _chunks(texts)]
+        ids, values, lengths = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return Features(ids, values, np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]))
+
+    def _index(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], Rows]:
+        rows, buckets, counts = count_ngrams(texts, self.words, self.characters, self._ids)
+        values = (1 + np.log(counts)) * self.idf[buckets]
+        lengths = np.sqrt(np.bincount(rows, values * values, minlength=len(texts)))
+        values /= lengths[rows]
+        return (
+            buckets.astype(np.int32),
+            values.astype(np.float32),
+            np.bincount(rows, minlength=len(texts)),
+        )
+
+    @cached_property
+    def _ids(self) -> npt.NDArray[np.int32]:
+        """The feature of each bucket, -1 for one that is not known."""
+        ids = np.full(2**_BITS, -1, np.int32)
+        ids[self.buckets] = np.arange(len(self.buckets))
+        return ids
+
+    def __len__(self) -> int:
+        return len(self.buckets)
+
+
+def count_ngrams(
+    texts: Sequence[str], words: int, characters: int, ids: npt.NDArray[np.int32] | None = None
+) -> tuple[Rows, Buckets, npt.NDArray[np.int64]]:
+    """Return each different n-gram of each text: its row, its bucket and how often it occurs, by row and
+    bucket.
+
+    words, characters: the longest runs. ids: int32 [buckets], what to return in place of a bucket; those of
+    which it is negative are left out.
+    """
+    lines = (" ".join(normalize(text).lower().split()) for text in texts)
+    joined = "".join(f" {line} \n" for line in lines)
+    codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
+    row = np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE)
+    keys = [np.zeros(0, np.int64)]
+    for rows, hashes in (*_word_runs(codes, row, words), *_character_runs(codes, row, characters)):
+        found: npt.NDArray[np.integer] = _buckets(hashes)
+        if ids is not None:
+            found = ids[found]
+            is_known = found >= 0
+            rows, found = rows[is_known], found[is_known]
+        keys.append(rows << _BITS | found)
+    ordered = np.sort(np.concatenate(keys))
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    different = ordered[starts]
+    return different >> _BITS, different & (2**_BITS - 1), np.diff(starts, append=len(ordered))
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, max(1, len(texts)), _CHUNK):
+        yield texts[start : start + _CHUNK]
+
+
+def _word_runs(codes: npt.NDArray[np.uint32], row: Rows, longest: int) -> Iterator[tuple[Rows, Hashes]]:
+    """Yield row and hash of every run of one word, of two, up to `longest`."""
+    kinds = _kinds()[codes]
+    is_letter = kinds == _LETTER
+    follows = np.concatenate([np.zeros(1, bool), is_letter[:-1]])
+    starts = np.flatnonzero((is_letter & ~follows) | (kinds == _SIGN))
+    if not len(starts) or not longest:
+        return
+    word = (np.bincount(starts, minlength=len(codes)).cumsum() - 1).clip(0)
+    place = (np.arange(len(codes)) - starts[word]).clip(0, _LONGEST_WORD - 1)
+    terms = np.where(kinds == _SPACE, 0, codes).astype(np.uint64) * _powers()[place]
+    hash_of_word = np.add.reduceat(terms, starts) * _ODD[0]
+    row_of_word = row[starts]
+    hashes = np.zeros(len(starts), np.uint64)
+    for length in range(1, longest + 1):
+        runs = len(starts) - length + 1
+        if runs <= 0:
+            return
+        hashes = hashes[:runs] * _BASE + hash_of_word[length - 1 :]
+        is_whole = row_of_word[length - 1 :] == row_of_word[:runs]
+        yield row_of_word[:runs][is_whole], hashes[is_whole] + np.uint64(length)
+
+
+def _character_runs(codes: npt.NDArray[np.uint32], row: Rows, longest: int) -> Iterator[tuple[Rows, Hashes]]:
+    """Yield row and hash of every run of one character, of two, up to `longest`."""
+    if not len(codes) or not longest:
+        return
+    behind = np.flatnonzero(codes == _NEWLINE)[row] - np.arange(len(codes))  # characters until the line ends
+    wide = codes.astype(np.uint64)
+    hashes = np.zeros(len(codes), np.uint64)
+    for length in range(1, longest + 1):
+        runs = max(0, len(codes) - length + 1)
+        hashes = hashes[:runs] * _BASE + wide[length - 1 :]
+        is_whole = behind[:runs] >= length
+        if length == 1:
+            is_whole &= codes != _BLANK
+        yield row[:runs][is_whole], hashes[is_whole] + np.uint64(1000 + length)
+
+
+def _buckets(hashes: Hashes) -> Buckets:
+    mixed = hashes * _ODD[0]
+    mixed ^= mixed >> np.uint64(29)
+    return (mixed * _ODD[1] >> np.uint64(64 - _BITS)).astype(np.int64)
+
+
+_SPACE, _LETTER, _SIGN = 0, 1, 2
+
+
+@cache
+def _kinds() -> npt.NDArray[np.uint8]:
+    """Return what each code point is: white space, a letter, digit or mark on one, or a sign (as all above
+    the first plane)."""
+    kinds = np.full(0x11_0000, _SIGN, np.uint8)
+    for code in range(0x1_0000):
+        character = chr(code)
+        if unicodedata.category(character)[0] in "LNM" or character == "_":
+            kinds[code] = _LETTER
+        elif character.isspace():
+            kinds[code] = _SPACE
+    return kinds
+
+
+@cache
+def _powers() -> Hashes:
+    return np.cumprod(np.full(_LONGEST_WORD, _BASE), dtype=np.uint64)

@@ -1,0 +1,83 @@
+"""The halves of a model put together: recurrent logits and n-gram scores, each scaled by how far it is to be
+trusted, as the validation rows say.
+
+Scaling the logits by one number is temperature scaling (Guo et al. 2017), which changes no label; scaling the
+two halves weighs them as well. Both minimise the log loss, with a little pull towards zero, so that a few
+validation rows cannot make a model sure of itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data.rows import Dataset
+from ..evaluation.metrics import decide, log_loss, score_answers
+from ..inference import to_probabilities
+from .ngrams import NgramBranch
+
+Floats = npt.NDArray[np.float32]
+_PULL = 1.0  # on the squared scales of halves of spread 1, against the sum of the rows' losses
+
+
+@dataclass(frozen=True)
+class Combination:
+    """parameters: of the whole network, by name. logits: [rows, C] on the validation rows. alone: the figures
+    of each half there, by name, where there are two."""
+
+    parameters: dict[str, Floats]
+    logits: Floats
+    alone: dict[str, dict[str, float]]
+
+
+def combine(
+    recurrent: Floats,
+    parameters: Mapping[str, Floats],
+    ngrams: NgramBranch | None,
+    valid: Dataset,
+    calibrate: bool,
+) -> Combination:
+    """Return the sum of both halves, or the recurrent one alone where there are no n-grams.
+
+    recurrent: its logits on the validation rows, [rows, C] (of a sigmoid [rows, 1]), from `parameters`.
+    calibrate: scale the recurrent half also where it stands alone.
+    """
+    halves, parameters = {"head": recurrent}, dict(parameters)
+    if ngrams is not None:
+        parameters |= ngrams.parameters
+        scores = ngrams.score(valid.texts)
+        halves["ngrams"] = np.pad(scores, ((0, 0), (recurrent.shape[1] - scores.shape[1], 0)))
+    if ngrams is not None or calibrate:
+        scales = fit_scales(list(halves.values()), valid.targets)
+        for half, scale in zip(halves, scales, strict=True):
+            halves[half] = halves[half] * np.float32(scale)
+            for name in (f"{half}.weight", f"{half}.bias"):
+                parameters[name] = parameters[name] * np.float32(scale)
+    alone = {}
+    if ngrams is not None:
+        several = valid.is_multilabel
+        for half, name in (("head", "recurrent_alone"), ("ngrams", "ngrams_alone")):
+            answers = decide(to_probabilities(halves[half], several), several)
+            alone[name] = score_answers(answers, valid.targets)
+    return Combination(parameters, np.sum(list(halves.values()), axis=0), alone)
+
+
+def fit_scales(halves: Sequence[Floats], labels: npt.NDArray[np.int64]) -> list[float]:
+    """Return the scale, at least 0, of each of `halves`, logits [rows, C] (or of a sigmoid [rows, 1]), under
+    which their sum predicts `labels` best."""
+    from scipy.optimize import minimize
+
+    several = labels.ndim == 2
+    spreads = [max(float(half.std()), 1e-6) for half in halves]
+    scaled = [half / spread for half, spread in zip(halves, spreads, strict=True)]
+
+    def loss(scales: npt.NDArray[np.float64]) -> float:
+        logits = np.sum([scale * half for scale, half in zip(scales, scaled, strict=True)], axis=0)
+        pull = _PULL * float(np.square(scales).sum()) / len(labels)
+        return float(log_loss(to_probabilities(logits, several), labels) + pull)
+
+    found = minimize(loss, np.ones(len(halves)), method="L-BFGS-B", bounds=[(0.0, None)] * len(halves))
+    return [float(scale) / spread for scale, spread in zip(found.x, spreads, strict=True)]

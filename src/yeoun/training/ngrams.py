@@ -1,0 +1,101 @@
+"""The n-gram branch, fitted: a support vector machine over naive-Bayes weighted TF-IDF features.
+
+Each feature is weighted by how differently the label's texts and the others use it, r = |ln(p / q)| of
+its shares among theirs, smoothed by one (Wang & Manning 2012), half of it and half of its mean; then there
+is a linear machine for each label against the others. The weights fold into one number a feature and label.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from ..config import TextConfig
+from ..data.rows import Dataset
+from ..text.ngrams import NgramIndexer, count_ngrams
+
+Floats = npt.NDArray[np.float32]
+PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights stay
+_FEATURES = 25_000_000  # of all texts together; the machine needs 24 bytes for each
+_NAIVE_BAYES = 0.5  # share of the naive-Bayes weight beside its mean
+
+
+@dataclass(frozen=True)
+class NgramBranch:
+    """The known n-grams, and the parameters of `nn.ngrams.NgramScores`: "ngrams.weight" [features, scores]
+    and "ngrams.bias" [scores], one score for two classes, else one a class or label."""
+
+    indexer: NgramIndexer
+    parameters: dict[str, Floats]
+
+    def score(self, texts: Sequence[str]) -> Floats:
+        """Return what `nn.ngrams.NgramScores` gives, float32 [texts, scores]."""
+        features = _matrix(self.indexer, texts)
+        scores = features @ self.parameters["ngrams.weight"] + self.parameters["ngrams.bias"]
+        return np.asarray(scores, np.float32)
+
+
+def fit_ngrams(train: Dataset, config: TextConfig, weights: Tensor | None = None) -> NgramBranch:
+    """Return the branch fitted on the training rows. weights: of their labels' shape, what each counts."""
+    indexer = NgramIndexer.fit(train.texts, config)
+    features, labels, classes = _matrix(indexer, train.texts), train.targets, len(train.label_names)
+    if labels.ndim == 2:
+        targets = labels.T
+    elif classes == 2:
+        targets = labels[None]
+    else:
+        targets = (labels == np.arange(classes)[:, None]).astype(np.int64)
+    counted = np.ones_like(targets, np.float32) if weights is None else weights.numpy().T
+    counted = np.broadcast_to(counted, targets.shape)
+    fitted = [_fit(features, *each) for each in zip(targets, counted, strict=True)]
+    weight, bias = (np.stack(each, axis=-1).astype(np.float32) for each in zip(*fitted, strict=True))
+    return NgramBranch(indexer, {"ngrams.weight": np.ascontiguousarray(weight), "ngrams.bias": bias})
+
+
+def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> tuple[Floats, float]:
+    """Return weight [features] and bias [] of the machine that tells rows of `target` 1 from the others."""
+    import scipy.sparse
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.svm import LinearSVC
+
+    if target.all() or not target.any() or not features.shape[1]:  # nothing to learn, or to learn from
+        share = float(np.clip(target.mean(), 0.01, 0.99))
+        return np.zeros(features.shape[1], np.float32), float(np.log(share / (1 - share)))
+    ratio = _naive_bayes(features, target)
+    weighted = scipy.sparse.csr_matrix(
+        (features.data * ratio[features.indices], features.indices, features.indptr), features.shape
+    )
+    machine = LinearSVC(C=PENALTY, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # nearly there serves as well
+        machine.fit(weighted, target, sample_weight=weights)
+    return (machine.coef_[0] * ratio).astype(np.float32), float(machine.intercept_[0])
+
+
+def _naive_bayes(features: Any, target: npt.NDArray[np.int64]) -> Floats:
+    """Return the weight of each feature, float32 [features]."""
+    row_of = np.repeat(target, np.diff(features.indptr))
+    inside = np.bincount(features.indices, row_of, minlength=features.shape[1]) + 1
+    outside = np.bincount(features.indices, 1 - row_of, minlength=features.shape[1]) + 1
+    ratio = np.abs(np.log((inside / inside.sum()) / (outside / outside.sum())))
+    return np.asarray(_NAIVE_BAYES * ratio + (1 - _NAIVE_BAYES) * ratio.mean(), np.float32)
+
+
+def _matrix(indexer: NgramIndexer, texts: Sequence[str]) -> Any:
+    import scipy.sparse
+
+    ids, values, offsets = indexer.index(texts)
+    return scipy.sparse.csr_matrix((values, ids, offsets), shape=(len(texts), len(indexer)))
+
+
+def rows_within_reach(texts: Sequence[str], config: TextConfig) -> int:
+    """Return how many of the texts may be learned from, so that their n-grams fit into memory."""
+    some = texts[:: len(texts) // 500 + 1]
+    rows, _, _ = count_ngrams(some, config.word_ngrams, config.character_ngrams)
+    return max(1, int(_FEATURES * len(some) / max(1, len(rows))))
