@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from statistics import mean, median, stdev
 
+from performance_tables import TABLES as PERFORMANCE
 from record import RESULTS, result
 
 from yeoun.reproduce import defects, table
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "README.ko.md", "docs/choosing.md", "docs/results.md")
+DOCUMENTS = ("README.md", "README.ko.md", "docs/choosing.md", "docs/results.md", "docs/performance.md")
 
 
 def corpora() -> str:
@@ -171,6 +172,7 @@ TABLES = {
     "encoders": encoders,
     "vectors": vectors,
     "multilabel": multilabel,
+    **PERFORMANCE,
 }
 
 

@@ -1,0 +1,32 @@
+"""The models that are measured, each trained once, into the folder YEOUN_MODELS (else build/models)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from record import yeoun
+
+from yeoun.bundle import ModelBundle, is_model
+from yeoun.export import export_onnx
+
+MODELS = Path(os.environ.get("YEOUN_MODELS", Path(__file__).parent.parent / "build" / "models"))
+
+
+def trained(preset: str, corpus: str) -> Path:
+    """Return the folder of a preset's model of a corpus, trained now where it is not there."""
+    folder = MODELS / f"{preset}-{corpus}"
+    if not is_model(folder):
+        MODELS.mkdir(parents=True, exist_ok=True)
+        yeoun("train", corpus, "--preset", preset, "--out", folder, "--resume")
+    return folder
+
+
+def exported(preset: str, corpus: str) -> Path:
+    """Return the same folder, with the network as ONNX graphs."""
+    folder = trained(preset, corpus)
+    bundle = ModelBundle.load(folder)
+    if not bundle.graphs:
+        graphs = {"model.onnx": export_onnx(bundle), "model.int8.onnx": export_onnx(bundle, "int8")}
+        ModelBundle.add_graphs(folder, graphs)
+    return folder

@@ -1,0 +1,188 @@
+"""The tables of docs/performance.md, from the result files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from statistics import mean, median
+from typing import Any
+
+from record import result
+
+TASKS = ("imdb-lstm", "imdb-simplernn", "imdb-bilstm-400", "imdb-bilstm-512", "nsmc-bilstm")
+PRECISIONS = ("fp32", "bf16")
+NOT_MEASURED = "Not measured yet."
+
+
+def _table(header: str, lines: Iterable[str]) -> str:
+    """Return a table, or that there is nothing to tell."""
+    rows = [f"| {line} |" for line in lines]
+    columns = header.count("|") + 1
+    return "\n".join([f"| {header} |", "|" + "---|" * columns, *rows]) if rows else NOT_MEASURED
+
+
+def _range(figures: Mapping[str, float], unit: float = 1.0, form: str = ".2f") -> str:
+    """Return the median with the fastest and the slowest."""
+    middle, low, high = (format(figures[part] * unit, form) for part in ("seconds", "fastest", "slowest"))
+    return f"{middle} ({low} to {high})"
+
+
+def _network(run: Mapping[str, Any]) -> str:
+    model, text = run["configuration"]["model"], run["configuration"]["text"]
+    cell = {"rnn": "SimpleRNN"}.get(model["encoder"], model["encoder"].upper())
+    name = f"{'Bi' if model['bidirectional'] else ''}{cell} {model['hidden_size']}"
+    return f"{name}, at most {text['maximum_length']} tokens"
+
+
+def speed() -> str:
+    def lines() -> Iterator[str]:
+        for run in _runs(f"speed-{task}" for task in TASKS):
+            task = f"{run['task'].partition('-')[0]}, {_network(run)}"
+            flushed = result(f"speed-{run['task']}-flushed")
+            for way, figures in run["ways"].items():
+                if figures is None:
+                    yield f"{task} | {way} | not installed | | | "
+                    continue
+                scale = run["epoch_steps"] / run["steps"]
+                without = flushed and flushed["ways"][way]
+                yield (
+                    f"{task} | {way} | {_range(figures, scale, '.1f')} s"
+                    f" | {figures['tokens_per_second']:,} | {figures['times_ours']:.2f}"
+                    f" | {_range(without, scale, '.1f') + ' s' if without else ''}"
+                )
+
+    header = "task | who | an epoch | real tokens a second | times the seconds of ours in fp32"
+    return _table(f"{header} | an epoch, denormals flushed", lines())
+
+
+def speed_sample() -> str:
+    lines = (
+        f"- {run['task']}: {run['steps']} of {run['epoch_steps']} steps of"
+        f" {run['configuration']['train']['batch_size']} rows, {run['tokens_per_text']} tokens a text,"
+        f" {run['rounds']} rounds."
+        for run in _runs(f"speed-{task}" for task in TASKS)
+    )
+    return "\n".join(lines) or NOT_MEASURED
+
+
+def limits() -> str:
+    def lines() -> Iterator[str]:
+        for run in _runs(f"speed-{task}" for task in TASKS):
+            rates = run["gflops"]
+            for precision in PRECISIONS:
+                if f"ours, {precision}" in rates:
+                    ours, layer, product = (
+                        rates[f"{name}, {precision}"] for name in ("ours", "layer alone", "matrix product")
+                    )
+                    yield (
+                        f"{run['task']} | {precision} | {ours:.0f} | {layer:.0f} | {ours / layer:.0%}"
+                        f" | {product:.0f} | {ours / product:.0%}"
+                    )
+
+    header = "task | precision | our step, useful GFLOP/s | the layer alone | share of it"
+    return _table(f"{header} | a matrix product | share of it", lines())
+
+
+def rates() -> str:
+    def lines() -> Iterator[str]:
+        for run in _runs(f"rates-{corpus}" for corpus in ("nsmc", "imdb")):
+            for way, figures in run["ways"].items():
+                if figures is None:
+                    yield f"{run['corpus']} | {way} | not installed | | "
+                    continue
+                ratio = figures["times_bert"]
+                slowest, fastest = (figures["rows"] / figures[part] for part in ("slowest", "fastest"))
+                beside = "" if ratio is None else f"{ratio:,.{1 if ratio < 100 else 0}f}"
+                yield (
+                    f"{run['corpus']} | {way} | {figures['rows']:,} | {figures['rows_per_second']:,.0f}"
+                    f" ({slowest:,.0f} to {fastest:,.0f}) | {beside}"
+                )
+
+    return _table("corpus | who | rows | rows a second | times BERT-base of that precision", lines())
+
+
+def latency() -> str:
+    run = result("latency")
+    answers = run["milliseconds"].items() if run else ()
+    header = "model, runtime | one review, median | 99 of 100 within"
+    lines = (f"{name} | {of['median']:.2f} ms | {of['percentile_99']:.2f} ms" for name, of in answers)
+    return _table(header, lines)
+
+
+def starts() -> str:
+    run = result("latency")
+    starts = run["starts"].items() if run else ()
+    return _table("from nothing | seconds", (f"{name} | {_range(of)}" for name, of in starts))
+
+
+def precision() -> str:
+    def lines() -> Iterator[str]:
+        for run in _runs(f"precision-{corpus}" for corpus in ("nsmc", "imdb")):
+            for name, of in run["runs"].items():
+                accuracies = [each["validation"] for each in of]
+                yield (
+                    f"{run['corpus']} | {name} | {median(each['seconds'] for each in of):.0f} s"
+                    f" | {mean(accuracies):.4f} ({min(accuracies):.4f} to {max(accuracies):.4f}) | {len(of)}"
+                )
+
+    return _table("corpus | precision | training | validation accuracy, mean and range | seeds", lines())
+
+
+def precision_steps() -> str:
+    run = result("precision-steps")
+    lines = (
+        f"{of['cell']} | {of['hidden_size']} | {of['tokens']} | {_range(of['fp32'], 1000, '.1f')}"
+        f" | {_range(of['bf16'], 1000, '.1f')} | {of['bf16_times_fp32']:.2f}"
+        for of in (run["steps"] if run else ())
+    )
+    header = "cell | units | tokens a text | fp32, ms a step | bf16, ms a step | bf16 in fp32's time"
+    return _table(header, lines)
+
+
+def growth() -> str:
+    run = result("growth")
+    if run is None:
+        return NOT_MEASURED
+    panel = run["panels"]["rows"]
+    lines = (
+        f"{rows:,} | {_range(train, 1e6 / rows, '.1f')} | {_range(answer, 1e6 / rows, '.1f')}"
+        for rows, train, answer in zip(panel["sizes"], panel["training"], panel["answering"], strict=True)
+    )
+    table = _table("rows | text to the end of an epoch, µs a row | text to answer, µs a row", lines)
+    return f"![Cost by rows, tokens, units and vocabulary](pictures/growth.png)\n\n{table}"
+
+
+def onnx() -> str:
+    def lines() -> Iterator[str]:
+        for run in _runs(f"onnx-{corpus}" for corpus in ("imdb", "nsmc")):
+            for name, of in run["runtimes"].items():
+                check = of["check"]
+                beside = (
+                    f"{check['largest_difference']:.2g} | {check['other_labels']} of {check['texts']:,}"
+                    if check
+                    else " | "
+                )
+                yield (
+                    f"{run['corpus']} | {name} | {of['bytes'] / 1e6:.1f} MB | {beside}"
+                    f" | {of['accuracy']:.4f} | {of['rows_per_second']:,.0f} | {of['times_torch']:.2f}"
+                )
+
+    header = "corpus | runtime | size | largest difference of a logit | other labels | test accuracy"
+    return _table(f"{header} | rows a second | times torch's", lines())
+
+
+def _runs(names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    return (run for name in names if (run := result(name)) is not None)
+
+
+TABLES = {
+    "speed": speed,
+    "speed-sample": speed_sample,
+    "limits": limits,
+    "rates": rates,
+    "latency": latency,
+    "starts": starts,
+    "precision": precision,
+    "precision-steps": precision_steps,
+    "growth": growth,
+    "onnx": onnx,
+}

@@ -1,0 +1,109 @@
+"""How many rows a second, from CSV to CSV?
+
+`yeoun predict` on a corpus's test rows, the whole process: start, model, reading, answering, writing. Beside
+it, from texts in memory: the linear baseline and fastText; and from token ids: BERT-base and DistilBERT of
+random weights, on an even sample of the rows by length, our tokens (at most 512) in place of word pieces.
+"""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from measurement import ROUNDS, Way, evenly, in_turns, spread
+from models import trained
+from peers import fasttext_labels, transformer, versions
+from record import record, result
+
+from yeoun.bundle import ModelBundle
+from yeoun.data.sources import read_source
+from yeoun.data.tokens import TokenStore
+from yeoun.text.indexer import TextIndexer
+
+SAMPLES = {"nsmc": 1024, "imdb": 128}  # rows for the transformers
+PRECISIONS = ("fp32", "bf16")
+TRANSFORMERS = {"BERT-base": "Bert", "DistilBERT": "DistilBert"}
+
+
+def main(corpora: list[str]) -> None:
+    for corpus in corpora or SAMPLES:
+        if result(f"rates-{corpus}") is None:
+            record(f"rates-{corpus}", {"corpus": corpus, **measure(corpus)})
+
+
+def measure(corpus: str) -> dict[str, Any]:
+    folders = {preset: trained(preset, corpus) for preset in ("fast", "balanced")}
+    texts = list(read_source(f"{corpus}:test").dataset.texts)
+    bundle = ModelBundle.load(folders["balanced"])
+    store = sampled(bundle.indexer, texts, SAMPLES[corpus])
+    with TemporaryDirectory() as folder:
+        rows, labels = Path(folder) / "rows.csv", Path(folder) / "labels.csv"
+        write(rows, texts)
+        ways: dict[str, Way | None] = {
+            f"yeoun {preset}, {precision}": partial(predict, path, rows, labels, precision)
+            for preset, path in folders.items()
+            for precision in PRECISIONS
+        }
+        ways["linear baseline"] = partial(bundle.baseline.predict, texts)
+        ways["fastText"] = fasttext_labels(read_source(corpus).dataset, texts)
+        ways |= {
+            f"{name}, {precision}": transformer(kind, store, precision)
+            for name, kind in TRANSFORMERS.items()
+            for precision in PRECISIONS
+        }
+        seconds = in_turns({name: way for name, way in ways.items() if way})
+    rate = {name: rows_of(name, texts, store) / median(taken) for name, taken in seconds.items()}
+    return {
+        "versions": versions(),
+        "rounds": ROUNDS,
+        "tokens_per_text": float(store.lengths.mean()),
+        "ways": {
+            name: {
+                **spread(seconds[name]),
+                "rows": rows_of(name, texts, store),
+                "rows_per_second": rate[name],
+                "times_bert": rate[name] / rate[bert] if (bert := bert_like(name)) in rate else None,
+            }
+            if name in seconds
+            else None
+            for name in ways
+        },
+    }
+
+
+def sampled(indexer: TextIndexer, texts: Sequence[str], count: int) -> TokenStore:
+    """Return the tokens of an even sample by length."""
+    by_length = sorted(texts, key=len)
+    longer = TextIndexer(indexer.tokenizer, replace(indexer.config, maximum_length=512))
+    return TokenStore.of(longer.index([by_length[i] for i in evenly(count, len(texts))]))
+
+
+def write(path: Path, texts: Sequence[str]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["text"], *([text] for text in texts)])
+
+
+def predict(model: Path, rows: Path, labels: Path, precision: str) -> None:
+    flags = ("--input", rows, "--text", "text", "--output", labels, "--force", "--precision", precision)
+    subprocess.run([sys.executable, "-m", "yeoun", "predict", model, *flags], check=True)
+
+
+def rows_of(name: str, texts: Sequence[str], store: TokenStore) -> int:
+    return len(store) if name.startswith(tuple(TRANSFORMERS)) else len(texts)
+
+
+def bert_like(name: str) -> str:
+    """Return the name of BERT-base in the same precision."""
+    return f"BERT-base, {'bf16' if name.endswith('bf16') else 'fp32'}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
