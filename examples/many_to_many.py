@@ -38,7 +38,7 @@ class Tagger(nn.Module):
         self.head = nn.Linear(self.encoder.width, 1)
 
     def forward(self, character_ids: Tensor, lengths: Tensor) -> Tensor:
-        outputs = self.encoder(self.dropout(self.embedding(character_ids.T)), lengths)
+        outputs = self.encoder(self.dropout(self.embedding(character_ids.T)), lengths).joined()
         logits: Tensor = self.head(self.dropout(outputs)).squeeze(2)
         return logits
 

@@ -53,7 +53,8 @@ def test_the_trace_ends_in_the_networks_own_outputs(
     batch = collate(store, np.array([0]), None, text.pad_to, text.pad_side)
     lengths = torch.from_numpy(batch.lengths)
     with torch.inference_mode():
-        outputs = network.encode(network.embed(torch.from_numpy(batch.token_ids), lengths), lengths)[:, 0]
+        embedded = network.embed(torch.from_numpy(batch.token_ids), lengths)
+        outputs = network.encode(embedded, lengths).joined()[:, 0]
     tokens = len(explanation.tokens)
     first = 40 - tokens if padding == "front" else 0
     last = [trace.hidden for trace in explanation.layers if trace.layer == layers]

@@ -85,7 +85,7 @@ class ModelBundle:
                 self.configuration.model,
                 self.indexer.vocabulary_size,
                 len(self.label_names),
-                0 if self.ngrams is None else len(self.ngrams),
+                None if self.ngrams is None else len(self.ngrams),
             )
         state = {name: torch.tensor(array) for name, array in self.weights.items()}
         network.load_state_dict(state, assign=True)
@@ -99,7 +99,11 @@ class ModelBundle:
     def without_ngrams(self) -> ModelBundle:
         """Return the recurrent half alone, which is the whole of a model without n-grams."""
         recurrent = {name: array for name, array in self.weights.items() if not name.startswith("ngrams.")}
-        return replace(self, weights=recurrent, ngrams=None, graphs={})
+        half = (0.5,) * len(self.thresholds)  # the whole's thresholds say nothing of it
+        configuration = self.configuration.with_values({"model.ngrams": False})
+        return replace(
+            self, configuration=configuration, weights=recurrent, ngrams=None, thresholds=half, graphs={}
+        )
 
     def word_vectors(self) -> tuple[list[str], npt.NDArray[np.float32]]:
         """Return the vocabulary without its special tokens and the learned vectors [words, E]."""

@@ -43,7 +43,7 @@ class TextConfig:
     maximum_length: at most so many tokens of a text are read, the start token included; 0 reads all.
     truncate: which end of a longer text is cut off: `front`, `back`, or the `middle`.
     word_ngrams, character_ngrams: where `model.ngrams` is true, the longest runs of words and of characters
-        that are counted; 0 counts none.
+        that are counted, always in lower case; 0 counts none.
     start_token: put the token [SOS] in front of each text.
     pad_to: `none` (padding is never read), a length, or `batch` (the longest text of the batch).
         The last two make padding ordinary tokens, as published systems do; `batch` therefore breaks
@@ -161,6 +161,8 @@ class TrainConfig:
         better validation score; 0 never stops early.
     select_by: the epoch that is kept: that of the lowest validation `loss`, of the highest
         `accuracy`, or the `last`.
+    adversarial: train each batch a second time, its embedded texts shifted by this share of their norm where
+        that raises the loss most (Miyato et al. 2017); 0 does not.
     clip: largest norm of the gradient; 0 leaves it. weight_decay: of `adamw`, not on biases.
     label_smoothing: share of the target spread over all labels.
     class_weight: `balanced` weighs each row by how rare its label is; `none` weighs all alike.
@@ -177,6 +179,7 @@ class TrainConfig:
     epochs: int = 5
     patience: int = 0
     select_by: str = "loss"
+    adversarial: float = 0.0
     clip: float = 1.0
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
@@ -197,6 +200,7 @@ class TrainConfig:
         require_within("train.epochs", self.epochs, 1, 100_000)
         require_within("train.patience", self.patience, 0, 100_000)
         require_one_of("train.select_by", self.select_by, ("loss", "accuracy", "last"))
+        require_within("train.adversarial", self.adversarial, 0, 10)
         require_within("train.clip", self.clip, 0, 1e9)
         require_within("train.weight_decay", self.weight_decay, 0, 10)
         require_within("train.label_smoothing", self.label_smoothing, 0, 0.9)

@@ -11,6 +11,7 @@ The rules, and why:
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
 - N-grams: of words up to 2, and where the text is Korean of characters up to 4, beside the network.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
+- Probabilities: calibrated on the validation rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
 - Epochs: fewer rows, more passes.
 """

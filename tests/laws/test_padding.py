@@ -10,12 +10,18 @@ import pytest
 import torch
 
 from yeoun.config import ENCODERS, ModelConfig
+from yeoun.data.batches import Batch, collate
+from yeoun.data.tokens import TokenStore
+from yeoun.inference import torch_forward
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.pooling import POOLINGS, Attention
+from yeoun.text.ngrams import Features
 
 VOCABULARY = 50
 LENGTHS = [7, 1, 0, 23, 12, 2]
+FEATURES, KNOWN = [3, 0, 0, 9, 1, 4], 30  # n-grams of each row, and different ones in all
 CASES = list(itertools.product(ENCODERS, (False, True), (1, 3), POOLINGS, ("fp32", "bf16")))
+HEADS = {"softmax": 3, "softmax of two": 2, "sigmoid": 2, "sigmoids": 3, "sigmoids of two": 2}
 
 
 def build(encoder: str, bidirectional: bool, layers: int, pooling: str, precision: str) -> TextClassifier:
@@ -89,7 +95,8 @@ def test_attention_on_padding_is_exactly_zero_and_adds_up_to_one(
     network = build("lstm", bidirectional, 1, "attention", "fp32")
     assert isinstance(network.pooling, Attention)
     token_ids, lengths = padded(rows, 40, junk=9)
-    weights = network.pooling.weights(network.encode(network.embed(token_ids, lengths), lengths), lengths)
+    outputs = network.encode(network.embed(token_ids, lengths), lengths).joined()
+    weights = network.pooling.weights(outputs, lengths)
     real = torch.arange(40).unsqueeze(1) < lengths
     assert (weights[~real] == 0).all()
     torch.testing.assert_close(weights.sum(0), (lengths > 0).float())
@@ -113,3 +120,38 @@ def test_a_text_of_one_hundred_thousand_tokens_is_read_and_leaves_its_neighbour_
     alone = network(*padded([short], 2))
     assert torch.isfinite(together).all()
     torch.testing.assert_close(together[1:], alone, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("head", HEADS)
+def test_ngrams_of_neighbours_change_no_answer(rows: list[np.ndarray], head: str, precision: str) -> None:
+    torch.manual_seed(3)
+    config = ModelConfig(hidden_size=16, embedding_size=12, head=head.split()[0])
+    network = TextClassifier(config, VOCABULARY, HEADS[head], KNOWN).eval()
+    assert network.ngrams is not None
+    torch.nn.init.normal_(network.ngrams.weight)
+    torch.nn.init.normal_(network.ngrams.bias)
+    generator = np.random.default_rng(6)
+    features = Features(
+        generator.integers(0, KNOWN, sum(FEATURES)).astype(np.int32),
+        generator.random(sum(FEATURES), np.float32),
+        np.cumsum([0, *FEATURES]),
+    )
+    flat = np.concatenate(rows).astype(np.int32)
+    store = TokenStore(flat, np.cumsum([0, *LENGTHS]), features)
+    forward, tolerance = torch_forward(network, precision), 1e-5 if precision == "fp32" else 2e-2
+    order = np.array([3, 5, 0, 2, 4, 1])
+    together = forward(collate(store, np.arange(6)))
+    alone = [forward(collate(store, order[i : i + 1])) for i in range(6)]
+    np.testing.assert_allclose(np.concatenate(alone), together[order], rtol=0, atol=tolerance)
+    batch = collate(store, order)
+    junk = np.full((6, 40), 9, np.int64)
+    longer = Batch(**{**vars(batch), "token_ids": np.concatenate([batch.token_ids, junk], axis=1)})
+    np.testing.assert_allclose(forward(longer), together[order], rtol=0, atol=tolerance)
+    weight, bias = network.ngrams.weight.numpy(), network.ngrams.bias.numpy()
+    bags = np.split(weight[features.ids] * features.values[:, None], features.offsets[1:-1])
+    scores = np.stack([bag.sum(0) + bias for bag in bags])
+    network.ngrams = None
+    recurrent = forward(collate(store, np.arange(6)))
+    recurrent[:, -scores.shape[1] :] += scores
+    np.testing.assert_allclose(together, recurrent, rtol=0, atol=tolerance)

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
         write_durably(picture, drawn)
         note_picture(picture, "".join(names))
     if options.json:
-        beside = {"recurrent_alone": alone, "linear_baseline": linear}
+        beside = {**({} if alone is None else {"recurrent_alone": alone}), "linear_baseline": linear}
         emit({**figures, "texts_per_second": round(len(rows) / seconds, 1), **beside})
         return
     print(f"{len(rows):,} rows, {len(rows) / seconds:,.0f} texts/s")

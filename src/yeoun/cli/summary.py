@@ -36,7 +36,7 @@ def layers(configuration: Configuration, vocabulary_size: int, classes: int) -> 
     model = configuration.model
     first, steps = ("counts, weighed", "1") if model.inputs == "counts" else ("embedding", "T")
     rows = [(first, f"N, {steps}, {network.embedding.embedding_dim}", count_parameters(network.embedding))]
-    layer_width = network.encoder.width // network.encoder.directions
+    layer_width = network.encoder.width if model.encoder == "convolution" else model.hidden_size
     for name, layer in network.encoder.named_layers():
         rows.append((f"{model.encoder} {name}", f"N, {steps}, {layer_width}", count_parameters(layer)))
     pooling = network.pooling

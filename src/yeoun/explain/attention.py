@@ -34,7 +34,7 @@ def explain_by_attention(bundle: ModelBundle, text: str) -> Explanation:
     with torch.inference_mode():
         lengths = torch.from_numpy(batch.lengths)
         outputs = network.encode(network.embed(torch.from_numpy(batch.token_ids), lengths), lengths)
-        weights = network.pooling.weights(outputs, lengths)[:, 0].numpy()
+        weights = network.pooling.weights(outputs.joined(), lengths)[:, 0].numpy()
     tokens = bundle.indexer.tokens(text)
     first = len(weights) - len(tokens) if config.pad_side == "front" and config.pad_to != "none" else 0
     scored = zip(tokens, weights[first:].tolist(), strict=False)

@@ -11,6 +11,7 @@ from ..config import ModelConfig
 from .convolution import ConvolutionStack
 from .counts import CountCell, count_weight, weigh_counts
 from .dropout import locked_dropout, word_dropout
+from .encoded import Encoded
 from .ngrams import NgramFeatures, NgramScores
 from .pooling import POOLINGS
 from .recurrent import RecurrentStack
@@ -24,7 +25,9 @@ class TextClassifier(nn.Module):
     `precision` is that of the encoder ("fp32" or "bf16"); weights, pooling and head stay fp32.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int, classes: int, ngrams: int = 0) -> None:
+    def __init__(
+        self, config: ModelConfig, vocabulary_size: int, classes: int, ngrams: int | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         self.precision = "fp32"
@@ -37,7 +40,7 @@ class TextClassifier(nn.Module):
         self.pooling = POOLINGS[config.pooling](width)
         pooled = width * (2 if config.pooling == "mean-max" else 1)
         self.head = nn.Linear(pooled, 1 if config.head == "sigmoid" else classes)
-        self.ngrams = NgramScores(ngrams, score_width(classes, config.head)) if ngrams else None
+        self.ngrams = None if ngrams is None else NgramScores(ngrams, score_width(classes, config.head))
         if config.initialization == "keras":
             nn.init.uniform_(self.embedding.weight, -0.05, 0.05)
             for layer in (m for m in self.modules() if isinstance(m, nn.Linear)):
@@ -56,14 +59,14 @@ class TextClassifier(nn.Module):
         """Return how many steps of each row are read: its `lengths` [N], of counts one."""
         return torch.ones_like(lengths) if self.config.inputs == "counts" else lengths
 
-    def encode(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        """Return the encoder's outputs [T, N, D] (fp32); anything at padding."""
-        outputs: Tensor = self.encoder(embedded.to(DTYPES[self.precision]), lengths)
-        return outputs.float()
+    def encode(self, embedded: Tensor, lengths: Tensor) -> Encoded:
+        """Return the encoder's outputs, in its precision; anything at padding."""
+        encoded: Encoded = self.encoder(embedded.to(DTYPES[self.precision]), lengths)
+        return encoded
 
-    def pool(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return one vector a text, [N, D] or [N, 2D]; zeros for a text without a token."""
-        return self.pooling(outputs, lengths, self.encoder.directions == 2)
+    def pool(self, encoded: Encoded, lengths: Tensor) -> Tensor:
+        """Return one vector a text (fp32), [N, D] or [N, 2D]; zeros for a text without a token."""
+        return self.pooling(encoded, lengths)
 
     def classify(self, pooled: Tensor) -> Tensor:
         """Return the logits: [N, C] with a softmax head, [N, 1] with a sigmoid head."""
@@ -71,13 +74,18 @@ class TextClassifier(nn.Module):
         logits: Tensor = self.head(pooled)
         return logits
 
+    def read(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits of what `embed` gave: encoded, pooled, classified."""
+        steps = self.steps(lengths)
+        return self.classify(self.pool(self.encode(embedded, steps), steps))
+
     def forward(self, token_ids: Tensor, lengths: Tensor, features: NgramFeatures | None = None) -> Tensor:
         """Return the logits of `token_ids` [N, T] (int64), of which row n has `lengths[n]` real, and of the
-        texts' n-grams, where the network has that branch and they are given."""
-        embedded, steps = self.embed(token_ids, lengths), self.steps(lengths)
-        logits = self.classify(self.pool(self.encode(embedded, steps), steps))
-        if self.ngrams is None or features is None:
+        texts' n-grams, which a network with that branch needs."""
+        logits = self.read(self.embed(token_ids, lengths), lengths)
+        if self.ngrams is None:
             return logits
+        assert features is not None
         scores: Tensor = self.ngrams(features)
         # Of two classes the single score stands for the second.
         return logits + functional.pad(scores, (logits.shape[1] - scores.shape[1], 0))

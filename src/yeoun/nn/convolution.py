@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .encoded import Encoded
 from .masking import real_positions
 
 WIDTHS = (3, 4, 5)
@@ -32,12 +33,10 @@ class ConvolutionLayer(nn.Module):
 
 
 class ConvolutionStack(nn.Module):
-    """Layers of filters: `inputs` [T, N, E] and `lengths` [N] to outputs [T, N, 3H].
+    """Layers of filters: `inputs` [T, N, E] and `lengths` [N] to outputs, of width 3H.
 
     Words past a row's length are zeros to every layer, as those before its first are.
     """
-
-    directions = 1
 
     def __init__(self, inputs: int, hidden: int, layers: int, dropout: float) -> None:
         super().__init__()
@@ -51,11 +50,11 @@ class ConvolutionStack(nn.Module):
         for depth, layer in enumerate(self.layers, 1):
             yield f"{depth} over {', '.join(map(str, WIDTHS))} words", layer
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Encoded:
         real = real_positions(lengths, len(inputs)).T.unsqueeze(1)
         outputs = inputs.permute(1, 2, 0)
         for depth, layer in enumerate(self.layers):
             if depth:
                 outputs = self.dropout(outputs)
             outputs = layer(outputs.masked_fill(~real, 0.0))
-        return outputs.permute(2, 0, 1)
+        return Encoded(outputs.permute(2, 0, 1))

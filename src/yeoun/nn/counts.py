@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ..config import UNKNOWN_ID
 from .cells import CELLS, GATES, CellWeights, State
+from .encoded import Encoded
 
 NO_WORDS = UNKNOWN_ID + 1  # padding and unknown words are not counted
 
@@ -35,12 +36,10 @@ def weigh_counts(token_ids: Tensor, lengths: Tensor, weight: Tensor) -> Tensor:
 
 
 class CountCell(nn.Module):
-    """The rest of the cell: `inputs` [1, N, G * H] to its hidden state after one step, [1, N, H].
+    """The rest of the cell: `inputs` [1, N, G * H] to its hidden state after one step, of width H.
 
     The recurrent weights are there, as in torch's layer, and meet a state of zeros.
     """
-
-    directions = 1
 
     def __init__(self, encoder: str, hidden: int) -> None:
         super().__init__()
@@ -56,10 +55,10 @@ class CountCell(nn.Module):
         """Yield `(name, layer)` in the order of the forward pass."""
         yield "1 step", self
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Encoded:
         inputs = inputs.to(self.bias_input.dtype)  # the equations are not written for bf16
         zero = inputs.new_zeros(inputs.shape[1], self.width)
         of_input = inputs[0] + self.bias_input
         weights = CellWeights(inputs, self.weight_hidden, self.bias_input, self.bias_hidden)
         state, _ = CELLS[self.encoder](of_input, State(zero, zero), weights)
-        return state.hidden.unsqueeze(0)
+        return Encoded(state.hidden.unsqueeze(0))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .cells import GATES, CellWeights
+from .encoded import Encoded
 from .masking import reversal_index, reverse
 
 
@@ -64,11 +65,7 @@ class RecurrentLayer(nn.Module):
 
 
 class RecurrentStack(nn.Module):
-    """Layers of one or two directions: `inputs` [T, N, E] and `lengths` [N] to outputs [T, N, D].
-
-    The halves of D are the forward and the backward direction; the backward half at position t has
-    read the row from its end to t. At positions past a row's length the outputs hold anything.
-    """
+    """Layers of one or two directions: `inputs` [T, N, E] and `lengths` [N] to the last layer's outputs."""
 
     def __init__(
         self,
@@ -81,8 +78,7 @@ class RecurrentStack(nn.Module):
         initialization: str,
     ) -> None:
         super().__init__()
-        self.directions = 2 if bidirectional else 1
-        self.width = hidden * self.directions
+        self.width = hidden * (2 if bidirectional else 1)
         sizes = [inputs] + [self.width] * (layers - 1)
         self.forwards = nn.ModuleList(RecurrentLayer(encoder, size, hidden, initialization) for size in sizes)
         self.backwards = nn.ModuleList(
@@ -97,15 +93,13 @@ class RecurrentStack(nn.Module):
             if self.backwards:
                 yield f"{depth + 1} backward", self.backwards[depth]
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        outputs = inputs
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Encoded:
         index = reversal_index(lengths, len(inputs)) if self.backwards else None
+        encoded = Encoded(inputs)
         for depth, ahead in enumerate(self.forwards):
-            if depth:
-                outputs = self.dropout(outputs)
-            states = ahead(outputs)
+            outputs = self.dropout(encoded.joined()) if depth else inputs
+            behind = None
             if index is not None:
                 behind = self.backwards[depth](reverse(outputs, index))
-                states = torch.cat([states, reverse(behind, index)], dim=2)
-            outputs = states
-        return outputs
+            encoded = Encoded(ahead(outputs), behind, index)
+        return encoded

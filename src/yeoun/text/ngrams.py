@@ -9,7 +9,7 @@ operations: a run's hash is a polynomial in its characters (Karp & Rabin 1987), 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from ..config import TextConfig
 from .normalization import normalize
 
 _BITS = 22
-_CHUNK = 5_000
+_CHUNK = 2**21  # characters of texts that are counted together, at some 200 bytes each
 _BASE = np.uint64(0x0000_0101_0000_01B3)  # of the polynomials
 _ODD = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xBF58_476D_1CE4_E5B9))  # that mix a hash (splitmix64)
 _LONGEST_WORD = 4_096  # characters; those behind count as the last of them
@@ -61,7 +61,7 @@ class NgramIndexer:
         """Return the indexer of the training texts."""
         words, characters = config.word_ngrams, config.character_ngrams
         seen_in = np.zeros(2**_BITS, np.int64)
-        for chunk in _chunks(texts):
+        for chunk in chunks(texts):
             _, buckets, _ = count_ngrams(chunk, words, characters)
             seen_in += np.bincount(buckets, minlength=2**_BITS)
         kept = np.flatnonzero(seen_in >= 2)
@@ -79,7 +79,7 @@ class NgramIndexer:
 
     def index(self, texts: Sequence[str]) -> Features:
         """Return the known n-grams of each text, (1 + ln count) * idf, scaled to length 1."""
-        parts = [self._index(chunk) for chunk in _chunks(texts)]
+        parts = [self._index(chunk) for chunk in chunks(texts)]
         ids, values, lengths = (np.concatenate(each) for each in zip(*parts, strict=True))
         return Features(ids, values, np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]))
 
@@ -132,9 +132,16 @@ def count_ngrams(
     return different >> _BITS, different & (2**_BITS - 1), np.diff(starts, append=len(ordered))
 
 
-def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, max(1, len(texts)), _CHUNK):
-        yield texts[start : start + _CHUNK]
+def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the texts in order, so many at a time as are counted together; an empty chunk may end them."""
+    waiting, characters = [], 0
+    for text in texts:
+        waiting.append(text)
+        characters += len(text) + 3
+        if characters >= _CHUNK:
+            yield waiting
+            waiting, characters = [], 0
+    yield waiting
 
 
 def _word_runs(codes: npt.NDArray[np.uint32], row: Rows, longest: int) -> Iterator[tuple[Rows, Hashes]]:
@@ -148,7 +155,8 @@ def _word_runs(codes: npt.NDArray[np.uint32], row: Rows, longest: int) -> Iterat
     word = (np.bincount(starts, minlength=len(codes)).cumsum() - 1).clip(0)
     place = (np.arange(len(codes)) - starts[word]).clip(0, _LONGEST_WORD - 1)
     terms = np.where(kinds == _SPACE, 0, codes).astype(np.uint64) * _powers()[place]
-    hash_of_word = np.add.reduceat(terms, starts) * _ODD[0]
+    # Mixed, since in a sum of polynomials "he is" would equal "me in": h + s is m + n.
+    hash_of_word = _mixed(np.add.reduceat(terms, starts))
     row_of_word = row[starts]
     hashes = np.zeros(len(starts), np.uint64)
     for length in range(1, longest + 1):
@@ -166,7 +174,7 @@ def _character_runs(codes: npt.NDArray[np.uint32], row: Rows, longest: int) -> I
         return
     behind = np.flatnonzero(codes == _NEWLINE)[row] - np.arange(len(codes))  # characters until the line ends
     wide = codes.astype(np.uint64)
-    hashes = np.zeros(len(codes), np.uint64)
+    hashes = np.ones(len(codes), np.uint64)  # so that a NUL in front counts
     for length in range(1, longest + 1):
         runs = max(0, len(codes) - length + 1)
         hashes = hashes[:runs] * _BASE + wide[length - 1 :]
@@ -177,9 +185,13 @@ def _character_runs(codes: npt.NDArray[np.uint32], row: Rows, longest: int) -> I
 
 
 def _buckets(hashes: Hashes) -> Buckets:
+    return (_mixed(hashes) >> np.uint64(64 - _BITS)).astype(np.int64)
+
+
+def _mixed(hashes: Hashes) -> Hashes:
     mixed = hashes * _ODD[0]
     mixed ^= mixed >> np.uint64(29)
-    return (mixed * _ODD[1] >> np.uint64(64 - _BITS)).astype(np.int64)
+    return mixed * _ODD[1]
 
 
 _SPACE, _LETTER, _SIGN = 0, 1, 2

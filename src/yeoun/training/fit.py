@@ -109,8 +109,8 @@ def fit(
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
     ngrams = None
     if configuration.model.ngrams:
-        some = sample(train, rows_within_reach(train.texts, configuration.text), seed)
-        ngrams = fit_ngrams(some, configuration.text, _weights(some, configuration.train))
+        within = sample(train, rows_within_reach(train.texts, configuration.text), seed)
+        ngrams = fit_ngrams(within, configuration.text, _weights(within, configuration.train))
     whole = combine(recurrent, parameters, ngrams, valid, configuration.train.calibrate)
     probabilities = to_probabilities(whole.logits, train.is_multilabel)
     thresholds = choose_thresholds(probabilities, valid.targets) if train.is_multilabel else None

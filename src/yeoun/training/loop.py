@@ -22,7 +22,7 @@ from ..data.tokens import TokenStore
 from ..evaluation.metrics import count_right, decide, log_loss
 from ..inference import answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier
-from .objective import count_hits, objective
+from .objective import adversary, count_hits, objective
 from .optimization import clip_gradients, learning_rate
 from .state import Progress
 
@@ -105,17 +105,25 @@ def train_step(run: Run, batch: Batch) -> None:
         group["lr"] = learning_rate(step, config.epochs * progress.steps, config)
     device = network.embedding.weight.device
     # The CPU's generator alone costs 1 ms a step less than asking for all devices'.
-    seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
-    seed(_seed_of(run.seed, progress.epoch, progress.step))
+    set_seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
+    seed = _seed_of(run.seed, progress.epoch, progress.step)
+    set_seed(seed)
     token_ids, lengths, labels = (
         torch.from_numpy(array).to(device) for array in (batch.token_ids, batch.lengths, batch.labels)
     )
     network.train()
-    logits = network(token_ids, lengths)
+    embedded = network.embed(token_ids, lengths)
+    embedded.retain_grad()
+    logits = network.read(embedded, lengths)
     weights = None if run.weights is None else run.weights[batch.rows].to(device)
     loss = objective(logits, labels, config.label_smoothing, weights)
     run.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    if config.adversarial:
+        set_seed(seed)  # the same words and units are dropped again
+        shifted = network.embed(token_ids, lengths) + adversary(embedded, config.adversarial)
+        harder = objective(network.read(shifted, lengths), labels, config.label_smoothing, weights)
+        harder.backward()  # type: ignore[no-untyped-call]
     clip_gradients([p for p in network.parameters() if p.requires_grad], config.clip)
     run.optimizer.step()
     progress.loss_sum += loss.item() * len(batch.rows)

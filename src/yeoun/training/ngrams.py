@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..config import TextConfig
 from ..data.rows import Dataset
-from ..text.ngrams import NgramIndexer, count_ngrams
+from ..text.ngrams import NgramIndexer, chunks, count_ngrams
 
 Floats = npt.NDArray[np.float32]
 PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights stay
@@ -64,10 +64,12 @@ def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> tuple
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
+    if not (counts := weights > 0).all():
+        features, target, weights = features[counts], target[counts], weights[counts]
     if target.all() or not target.any() or not features.shape[1]:  # nothing to learn, or to learn from
         share = float(np.clip(target.mean(), 0.01, 0.99))
         return np.zeros(features.shape[1], np.float32), float(np.log(share / (1 - share)))
-    ratio = _naive_bayes(features, target)
+    ratio = _naive_bayes(features, target, weights)
     weighted = scipy.sparse.csr_matrix(
         (features.data * ratio[features.indices], features.indices, features.indptr), features.shape
     )
@@ -78,11 +80,12 @@ def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> tuple
     return (machine.coef_[0] * ratio).astype(np.float32), float(machine.intercept_[0])
 
 
-def _naive_bayes(features: Any, target: npt.NDArray[np.int64]) -> Floats:
+def _naive_bayes(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> Floats:
     """Return the weight of each feature, float32 [features]."""
-    row_of = np.repeat(target, np.diff(features.indptr))
-    inside = np.bincount(features.indices, row_of, minlength=features.shape[1]) + 1
-    outside = np.bincount(features.indices, 1 - row_of, minlength=features.shape[1]) + 1
+    inside, outside = (
+        np.bincount(features.indices, np.repeat(counted, np.diff(features.indptr)), features.shape[1]) + 1
+        for counted in (weights * target, weights * (1 - target))
+    )
     ratio = np.abs(np.log((inside / inside.sum()) / (outside / outside.sum())))
     return np.asarray(_NAIVE_BAYES * ratio + (1 - _NAIVE_BAYES) * ratio.mean(), np.float32)
 
@@ -97,5 +100,5 @@ def _matrix(indexer: NgramIndexer, texts: Sequence[str]) -> Any:
 def rows_within_reach(texts: Sequence[str], config: TextConfig) -> int:
     """Return how many of the texts may be learned from, so that their n-grams fit into memory."""
     some = texts[:: len(texts) // 500 + 1]
-    rows, _, _ = count_ngrams(some, config.word_ngrams, config.character_ngrams)
-    return max(1, int(_FEATURES * len(some) / max(1, len(rows))))
+    counted = (count_ngrams(each, config.word_ngrams, config.character_ngrams) for each in chunks(some))
+    return max(1, int(_FEATURES * len(some) / max(1, sum(len(rows) for rows, _, _ in counted))))

@@ -25,6 +25,14 @@ def objective(logits: Tensor, labels: Tensor, smoothing: float, weights: Tensor 
     return losses.mean() if weights is None else (losses * weights).mean()
 
 
+def adversary(embedded: Tensor, share: float) -> Tensor:
+    """Return the shift of `embedded` [T, N, E] along its gradient, of each text `share` of its norm."""
+    assert embedded.grad is not None
+    norms = [torch.linalg.vector_norm(each, dim=(0, 2), keepdim=True) for each in (embedded, embedded.grad)]
+    shift: Tensor = embedded.grad * (share * norms[0] / norms[1].clamp(min=1e-30))
+    return shift.detach()
+
+
 def balanced_weights(labels: Tensor, classes: int) -> Tensor:
     """Return how much each label counts, of the shape of `labels` and 1 on average, so that all classes
     count alike; of several labels a row [N, C], presence and absence of each."""

@@ -1,0 +1,181 @@
+"""Presets keep their written rules, and train a model; values of n-grams that do not fit are refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conftest import make_rows, write_csv
+from yeoun.config import Configuration
+from yeoun.errors import ConfigError
+from yeoun.presets import PRESETS, RowStatistics, resolve
+
+# A busy machine is no failure.
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+Run = Callable[..., tuple[int, str, str]]
+LIMITS = {"fast": 200, "balanced": 400, "accurate": 800}
+ROWS = [1, 500, 2_000, 5_000, 10_000, 15_000, 50_000, 60_000, 10**6]
+
+names = st.sampled_from(list(PRESETS))
+any_rows = st.integers(0, 10**7) | st.sampled_from(ROWS)
+shares = st.floats(0, 1)
+
+
+def rows(
+    count: int = 20_000, classes: int = 2, mean: float = 60.0, long: float = 150.0, hangul: float = 0.0
+) -> RowStatistics:
+    return RowStatistics(count, classes, mean, long, hangul)
+
+
+@untimed
+@given(names, any_rows, st.integers(2, 100), st.floats(0, 500), shares)
+def test_korean_is_cut_into_subwords_few_short_texts_into_characters_others_into_words(
+    name: str, count: int, classes: int, long: float, hangul: float
+) -> None:
+    scheme = resolve(name, rows(count, classes, long=long, hangul=hangul)).text.scheme
+    if count < 2_000 and long <= 40:
+        assert scheme == "characters"
+    else:
+        assert scheme == ("bpe" if hangul > 0.2 else "words")
+
+
+@untimed
+@given(names, any_rows, st.integers(2, 100), st.floats(0, 1000), shares)
+def test_a_vocabulary_has_2000_to_30000_entries_and_of_subwords_at_most_16000(
+    name: str, count: int, classes: int, mean: float, hangul: float
+) -> None:
+    text = resolve(name, rows(count, classes, mean, mean, hangul)).text
+    assert 2_000 <= text.vocabulary_size <= (16_000 if text.scheme == "bpe" else 30_000)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_two_labels_have_an_entry_for_every_four_rows_more_labels_20_times_the_root_of_the_words(
+    name: str,
+) -> None:
+    for mean in (10.0, 200.0):
+        assert resolve(name, rows(40_000, 2, mean)).text.vocabulary_size == 10_000
+    for classes in (3, 20):
+        assert resolve(name, rows(10_000, classes, 16.0)).text.vocabulary_size == 8_000
+        assert resolve(name, rows(10_000, classes, 64.0)).text.vocabulary_size == 16_000
+
+
+@pytest.mark.parametrize("hangul", [0.0, 0.9])
+@pytest.mark.parametrize("name", PRESETS)
+def test_so_much_is_read_as_95_percent_of_the_texts_need_up_to_the_presets_limit(
+    name: str, hangul: float
+) -> None:
+    tokens = 2.5 if hangul else 1.3  # of a word, at least
+    for long in (1.0, 30.0, 70.0, 140.0, 10_000.0):
+        text = resolve(name, rows(long=long, hangul=hangul)).text
+        assert min(tokens * long, LIMITS[name]) <= text.maximum_length <= LIMITS[name]
+        assert text.maximum_length <= max(20, tokens * long + 20)
+        assert text.truncate == "middle"
+
+
+@untimed
+@given(names, any_rows, st.integers(2, 100), shares)
+def test_ngrams_of_two_words_and_of_korean_also_of_four_characters_stand_beside_the_network(
+    name: str, count: int, classes: int, hangul: float
+) -> None:
+    configuration = resolve(name, rows(count, classes, hangul=hangul))
+    assert configuration.model.ngrams
+    assert configuration.train.calibrate
+    assert configuration.text.word_ngrams == 2
+    assert configuration.text.character_ngrams == (4 if hangul > 0.2 else 0)
+
+
+@untimed
+@given(names, any_rows, shares)
+def test_the_network_is_a_bidirectional_lstm_pooled_by_mean_and_maximum(
+    name: str, count: int, hangul: float
+) -> None:
+    model = resolve(name, rows(count, hangul=hangul)).model
+    assert (model.encoder, model.bidirectional, model.layers) == ("lstm", True, 1)
+    assert model.pooling == "mean-max"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_fewer_rows_have_a_smaller_network_less_noise_and_more_passes(name: str) -> None:
+    resolved = [resolve(name, rows(count)) for count in ROWS]
+    for fewer, more in pairwise(resolved):
+        assert fewer.model.hidden_size <= more.model.hidden_size
+        assert fewer.model.embedding_size <= more.model.embedding_size
+        assert fewer.train.epochs >= more.train.epochs
+        assert fewer.train.batch_size <= more.train.batch_size
+        for noise in ("dropout", "embedding_dropout", "word_dropout"):
+            assert getattr(fewer.model, noise) <= getattr(more.model, noise)
+    least, most = resolved[0], resolved[-1]
+    assert least.train.epochs > most.train.epochs
+    assert least.model.hidden_size == 64
+    assert most.model.hidden_size == (64 if name == "fast" else 256)
+    assert least.model.word_dropout == least.model.embedding_dropout == 0
+    assert min(most.model.word_dropout, most.model.embedding_dropout) > 0
+
+
+def test_fast_trains_fewer_epochs_on_shorter_texts_than_balanced_and_balanced_than_accurate() -> None:
+    for count in ROWS[1:]:
+        resolved = [resolve(name, rows(count, long=5_000.0)) for name in ("fast", "balanced", "accurate")]
+        for less, more in pairwise(resolved):
+            assert less.train.epochs < more.train.epochs
+            assert less.text.maximum_length < more.text.maximum_length
+
+
+def test_fast_trains_and_shows_each_half_but_without_ngrams_the_whole_alone(
+    tmp_path: Path, run_cli: Run
+) -> None:
+    source = write_csv(tmp_path / "rows.csv", make_rows(120))
+    held_out = write_csv(tmp_path / "valid.csv", make_rows(60, seed=1))
+    common = ["--preset", "fast", "--set", "train.epochs=1", "--valid", held_out, "--json"]
+    printed = {}
+    for name, flags in {"both": [], "plain": ["--set", "model.ngrams=false"]}.items():
+        status, out, err = run_cli("train", source, "--out", tmp_path / name, *common, *flags)
+        assert status == 0, err
+        status, again, err = run_cli("evaluate", tmp_path / name, held_out, "--json")
+        assert status == 0, err
+        printed[name] = json.loads(out), json.loads(again)
+    trained, evaluated = printed["both"]
+    assert trained["recurrent_alone"].keys() == trained["ngrams_alone"].keys() == {"accuracy", "macro_f1"}
+    assert trained["ngrams_alone"]["accuracy"] > 0.9
+    assert evaluated["recurrent_alone"] == trained["recurrent_alone"]
+    assert evaluated["accuracy"] == trained["validation"]["accuracy"] > 0.9
+    without, after = printed["plain"]
+    assert not {"recurrent_alone", "ngrams_alone"} & without.keys()
+    assert after.get("recurrent_alone") is after.get("ngrams_alone") is None
+    assert without["validation"]["accuracy"] == trained["recurrent_alone"]["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("text.word_ngrams", 6, "a number from 0 to 5"),
+        ("text.word_ngrams", -1, "a number from 0 to 5"),
+        ("text.word_ngrams", True, "a number"),
+        ("text.word_ngrams", 1.5, "a whole number"),
+        ("text.character_ngrams", 9, "a number from 0 to 8"),
+        ("text.character_ngrams", "all", "a whole number"),
+        ("model.ngrams", "yes", "true or false"),
+        ("model.ngrams", 1, "true or false"),
+        ("train.calibrate", 0, "true or false"),
+        ("train.calibrate", None, "true or false"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_with_what_would(key: str, value: Any, expected: str) -> None:
+    section, name = key.split(".")
+    with pytest.raises(ConfigError) as caught:
+        Configuration.from_mapping({section: {name: value}})
+    assert str(caught.value) == f"{key} = {value!r}: expected {expected}"
+
+
+def test_a_model_of_ngrams_that_counts_none_is_refused() -> None:
+    nothing = {"text.word_ngrams": 0, "text.character_ngrams": 0}
+    assert not Configuration().with_values(nothing).model.ngrams
+    with pytest.raises(ConfigError, match=r"expected text\.word_ngrams or text\.character_ngrams above 0"):
+        Configuration().with_values({**nothing, "model.ngrams": "true"})
