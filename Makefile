@@ -16,7 +16,7 @@ lint: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/pytest benchmarks
-	$(BIN)/python benchmarks/corpora.py
+	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/kill_and_resume.py
 	$(BIN)/python benchmarks/tables.py
 

@@ -12,22 +12,52 @@ from record import RESULTS, result
 from yeoun.reproduce import defects, table
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "README.ko.md", "docs/choosing.md", "docs/results.md", "docs/performance.md")
+DOCUMENTS = (
+    "README.md",
+    "README.ko.md",
+    "docs/choosing.md",
+    "docs/results.md",
+    "docs/performance.md",
+    "docs/accuracy.md",
+)
 
 
 def corpora() -> str:
-    lines = ["| corpus | this model, test | 95 % interval | linear baseline | training | parameters |"]
+    lines = ["| corpus | this model, test | 95 % interval | its recurrent half | linear baseline | command |"]
     lines.append("|---|---|---|---|---|---|")
     for corpus in ("imdb", "nsmc", "20news"):
-        run = result(f"balanced-{corpus}")
+        run = result(f"accuracy-balanced-{corpus}-0")
         if run is not None:
-            test, train = run["test"], run["train"]
+            test = run["test"]
             low, high = test["accuracy_ci95"]
             lines.append(
                 f"| {corpus} | {test['accuracy']:.4f} | {low:.4f} to {high:.4f}"
-                f" | {test['linear_baseline']['accuracy']:.4f}"
-                f" | {train['seconds'] / 60:.1f} min | {train['parameters']:,} |"
+                f" | {test['recurrent_alone']['accuracy']:.4f} | {test['linear_baseline']['accuracy']:.4f}"
+                f" | {run['command_seconds'] / 60:.1f} min |"
             )
+    return "\n".join(lines)
+
+
+def accuracy() -> str:
+    head = (
+        "| corpus | preset | test | recurrent half | linear baseline | calibration error | command | seeds |"
+    )
+    lines = [head]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for corpus in ("imdb", "nsmc", "20news", "20news-stripped", "20news-random"):
+        for preset in ("fast", "balanced"):
+            runs = [run for seed in range(3) if (run := result(f"accuracy-{preset}-{corpus}-{seed}"))]
+            if runs:
+                tests = [run["test"] for run in runs]
+                own = _spread([test["accuracy"] for test in tests])
+                half = _spread([test["recurrent_alone"]["accuracy"] for test in tests])
+                linear = _spread([test["linear_baseline"]["accuracy"] for test in tests])
+                error = mean(test["ece"] for test in tests)
+                minutes = mean(run["command_seconds"] for run in runs) / 60
+                lines.append(
+                    f"| {corpus} | {preset} | {own} | {half} | {linear} | {error:.4f}"
+                    f" | {minutes:.1f} min | {len(runs)} |"
+                )
     return "\n".join(lines)
 
 
@@ -163,6 +193,7 @@ KOREAN = {
 
 TABLES = {
     "corpora": corpora,
+    "accuracy": accuracy,
     "recipes": recipes,
     "defects": recipe_defects,
     "kills": kills,

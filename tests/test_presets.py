@@ -44,7 +44,7 @@ def test_korean_is_cut_into_subwords_few_short_texts_into_characters_others_into
     if count < 2_000 and long <= 40:
         assert scheme == "characters"
     else:
-        assert scheme == ("bpe" if hangul > 0.2 else "words")
+        assert scheme == ("unigram" if hangul > 0.2 else "words")
 
 
 @untimed
@@ -53,7 +53,7 @@ def test_a_vocabulary_has_2000_to_30000_entries_and_of_subwords_at_most_16000(
     name: str, count: int, classes: int, mean: float, hangul: float
 ) -> None:
     text = resolve(name, rows(count, classes, mean, mean, hangul)).text
-    assert 2_000 <= text.vocabulary_size <= (16_000 if text.scheme == "bpe" else 30_000)
+    assert 2_000 <= text.vocabulary_size <= (16_000 if text.scheme == "unigram" else 30_000)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -115,7 +115,7 @@ def test_fewer_rows_have_a_smaller_network_less_noise_and_more_passes(name: str)
     least, most = resolved[0], resolved[-1]
     assert least.train.epochs > most.train.epochs
     assert least.model.hidden_size == 64
-    assert most.model.hidden_size == (64 if name == "fast" else 256)
+    assert most.model.hidden_size == {"fast": 64, "balanced": 128, "accurate": 256}[name]
     assert least.model.word_dropout == least.model.embedding_dropout == 0
     assert min(most.model.word_dropout, most.model.embedding_dropout) > 0
 

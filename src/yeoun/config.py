@@ -161,8 +161,8 @@ class TrainConfig:
         better validation score; 0 never stops early.
     select_by: the epoch that is kept: that of the lowest validation `loss`, of the highest
         `accuracy`, or the `last`.
-    adversarial: train each batch a second time, its embedded texts shifted by this share of their norm where
-        that raises the loss most (Miyato et al. 2017); 0 does not.
+    adversarial: train each batch a second time, each embedded text shifted by this share of a token's norm
+        in the direction that raises the loss most (Miyato et al. 2017); 0 does not.
     clip: largest norm of the gradient; 0 leaves it. weight_decay: of `adamw`, not on biases.
     label_smoothing: share of the target spread over all labels.
     class_weight: `balanced` weighs each row by how rare its label is; `none` weighs all alike.

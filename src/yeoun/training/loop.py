@@ -121,7 +121,8 @@ def train_step(run: Run, batch: Batch) -> None:
     loss.backward()  # type: ignore[no-untyped-call]
     if config.adversarial:
         set_seed(seed)  # the same words and units are dropped again
-        shifted = network.embed(token_ids, lengths) + adversary(embedded, config.adversarial)
+        shifted = network.embed(token_ids, lengths)
+        shifted = shifted + adversary(embedded, network.steps(lengths), config.adversarial)
         harder = objective(network.read(shifted, lengths), labels, config.label_smoothing, weights)
         harder.backward()  # type: ignore[no-untyped-call]
     clip_gradients([p for p in network.parameters() if p.requires_grad], config.clip)

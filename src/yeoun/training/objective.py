@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..nn.masking import real_positions
+
 
 def objective(logits: Tensor, labels: Tensor, smoothing: float, weights: Tensor | None = None) -> Tensor:
     """Return the mean loss (nats) of `logits` against `labels` [N], or 0 and 1 in [N, C] (int64).
@@ -25,11 +27,14 @@ def objective(logits: Tensor, labels: Tensor, smoothing: float, weights: Tensor 
     return losses.mean() if weights is None else (losses * weights).mean()
 
 
-def adversary(embedded: Tensor, share: float) -> Tensor:
-    """Return the shift of `embedded` [T, N, E] along its gradient, of each text `share` of its norm."""
+def adversary(embedded: Tensor, lengths: Tensor, share: float) -> Tensor:
+    """Return the shift of `embedded` [T, N, E] along its gradient: of each text, over all its steps together,
+    `share` of the norm that one of its `lengths` [N] steps has (root mean square)."""
     assert embedded.grad is not None
-    norms = [torch.linalg.vector_norm(each, dim=(0, 2), keepdim=True) for each in (embedded, embedded.grad)]
-    shift: Tensor = embedded.grad * (share * norms[0] / norms[1].clamp(min=1e-30))
+    real = real_positions(lengths, len(embedded)).unsqueeze(2)
+    squares = (embedded * real).square().sum((0, 2), keepdim=True) / lengths.clamp(min=1).view(1, -1, 1)
+    norm = torch.linalg.vector_norm(embedded.grad, dim=(0, 2), keepdim=True).clamp(min=1e-30)
+    shift: Tensor = embedded.grad * (share * squares.sqrt() / norm)
     return shift.detach()
 
 

@@ -1,0 +1,59 @@
+"""What do the presets reach on the named corpora, and what does it take?
+
+Trains on the training part and scores the test part once, the whole command by the clock: `fast` with three
+seeds, `balanced` with one. Set YEOUN_DATA_DIR to a folder with the official files, or they are downloaded.
+Names of corpora and presets on the command line pick some of the runs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+from record import RUNS, record, result, yeoun
+
+CORPORA = {
+    "nsmc": ("nsmc", "nsmc:test"),
+    "imdb": ("imdb", "imdb:test"),
+    "20news": ("20news", "20news:test"),
+    "20news-stripped": ("20news-stripped", "20news-stripped:test"),
+    "20news-random": ("20news:article-train", "20news:article-test"),
+}
+SEEDS = {"fast": range(3), "balanced": range(1)}
+
+
+def main(names: list[str]) -> None:
+    presets = [name for name in names if name in SEEDS] or SEEDS
+    corpora = [name for name in names if name in CORPORA] or CORPORA
+    for preset in presets:
+        for corpus in corpora:
+            for seed in SEEDS[preset]:
+                run(preset, corpus, seed)
+
+
+def run(preset: str, corpus: str, seed: int) -> None:
+    name = f"accuracy-{preset}-{corpus}-{seed}"
+    if result(name) is not None:
+        return
+    train, test = CORPORA[corpus]
+    started = time.perf_counter()
+    trained = yeoun("train", train, "--preset", preset, "--out", RUNS / name, "--seed", seed, "--resume")
+    seconds = time.perf_counter() - started
+    tested = yeoun("evaluate", RUNS / name, test)
+    record(
+        name,
+        {
+            "corpus": corpus,
+            "preset": preset,
+            "seeds": [seed],
+            "command_seconds": round(seconds, 1),
+            "train": {key: value for key, value in trained.items() if key != "out"},
+            "test": tested,
+        },
+    )
+    shutil.rmtree(RUNS / name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
