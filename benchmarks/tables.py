@@ -9,7 +9,8 @@ from statistics import mean, median, stdev
 from performance_tables import TABLES as PERFORMANCE
 from record import RESULTS, result
 
-from yeoun.reproduce import defects, table
+from yeoun.recipes import read_recipe
+from yeoun.reproduce import defects, results_of, table
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
@@ -67,6 +68,16 @@ def recipes() -> str:
 
 def recipe_defects() -> str:
     return defects(RESULTS / "recipes")
+
+
+def sentences() -> str:
+    lines = ["| sentence | the article | as published | repaired |", "|---|---|---|---|"]
+    system = "nsmc-bilstm"
+    forms = [results_of(RESULTS / "recipes", name) for name in (f"{system}-as-published", system)]
+    for sentence, published in read_recipe(system).about["sentences"].items():
+        said = (_spread([run["sentences"][sentence] for run in runs]) for runs in forms)
+        lines.append(f"| {sentence} | {published} | {' | '.join(said)} |")
+    return "\n".join(lines)
 
 
 def cells() -> str:
@@ -196,6 +207,7 @@ TABLES = {
     "accuracy": accuracy,
     "recipes": recipes,
     "defects": recipe_defects,
+    "sentences": sentences,
     "kills": kills,
     "cells": cells,
     "schemes": schemes,

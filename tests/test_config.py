@@ -301,7 +301,7 @@ def test_a_preset_is_pure_and_gives_a_valid_configuration(name: str, statistics:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_many_korean_texts_are_cut_into_subwords_and_others_into_words(name: str) -> None:
-    for hangul_share, scheme in ((0.9, "bpe"), (0.0, "words")):
+    for hangul_share, scheme in ((0.9, "unigram"), (0.0, "words")):
         statistics = RowStatistics(150_000, 2, 8.0, 20.0, hangul_share)
         assert presets.resolve(name, statistics).text.scheme == scheme
 
