@@ -181,8 +181,8 @@ def kills() -> str:
 
 
 KOREAN = {
-    "corpus | this model, test | 95 % interval | linear baseline | training | parameters": (
-        "데이터 | 이 모델, 테스트 | 95 % 구간 | 선형 기준 모델 | 학습 시간 | 매개변수"
+    "corpus | this model, test | 95 % interval | its recurrent half | linear baseline | command": (
+        "데이터 | 이 모델, 테스트 | 95 % 구간 | 그 순환 신경망만 | 선형 기준 모델 | 명령 전체"
     ),
     " min |": "분 |",
     "system | accuracy of | published | as published | repaired | default preset | linear baseline": (
