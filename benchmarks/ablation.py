@@ -1,7 +1,7 @@
 """What does each ingredient of the default preset bring?
 
-`balanced` without one ingredient at a time, on 30,000 rows of NSMC and on 20 Newsgroups, three seeds, scored on
-validation rows: 20,000 others of NSMC's training part, a fifth of 20 Newsgroups'.
+`balanced` without one ingredient at a time, on 30,000 rows of NSMC and on 20 Newsgroups, three seeds, scored
+on validation rows: 20,000 others of NSMC's training part, a fifth of 20 Newsgroups'.
 """
 
 from __future__ import annotations

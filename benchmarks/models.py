@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from record import yeoun
+from record import COMMIT, yeoun
 
 from yeoun.bundle import ModelBundle, is_model
 from yeoun.export import export_onnx
@@ -15,7 +15,7 @@ MODELS = Path(os.environ.get("YEOUN_MODELS", Path(__file__).parent.parent / "bui
 
 def trained(preset: str, corpus: str) -> Path:
     """Return the folder of a preset's model of a corpus, trained now where it is not there."""
-    folder = MODELS / f"{preset}-{corpus}"
+    folder = MODELS / f"{preset}-{corpus}-{COMMIT}"
     if not is_model(folder):
         MODELS.mkdir(parents=True, exist_ok=True)
         yeoun("train", corpus, "--preset", preset, "--out", folder, "--resume")

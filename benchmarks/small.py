@@ -1,9 +1,10 @@
 """Is the default preset ever below a linear model, when rows are few?
 
-Draws 500, 2,000 and 10,000 rows of a corpus's training part, trains `balanced` on them, and scores it on 10,000
-training rows that were not drawn; so the test part stays unseen. Beside it, on the same rows: its recurrent half,
-its n-grams, and two linear models that also learn from the rows held out for validation, TF-IDF with a linear
-support vector machine and the n-grams with naive-Bayes weights. McNemar's exact test compares with the better.
+Draws 500, 2,000 and 10,000 rows of a corpus's training part, trains `balanced` on them, and scores it on
+10,000 training rows that were not drawn; so the test part stays unseen. Beside it, on the same rows: its
+recurrent half, and two linear models that also learn from the rows it holds out for validation, TF-IDF with a
+linear support vector machine and the n-grams with naive-Bayes weights. McNemar's exact test compares with the
+better of the two.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def article(recipe: str) -> Task:
 
 
 def bilstm(corpus: str, batch_size: int, text: TextConfig) -> Task:
-    """Return a corpus's training rows and the recurrent network of the preset `balanced`."""
+    """Return a corpus's training rows and a BiLSTM of 256 units."""
     network = ModelConfig(hidden_size=256, dropout=0.5, embedding_dropout=0.2, word_dropout=0.1)
     configuration = Configuration(text, network, TrainConfig(batch_size=batch_size))
     return read_task(read_source(corpus).dataset, configuration)

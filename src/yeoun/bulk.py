@@ -21,9 +21,8 @@ from .bundle import ModelBundle
 from .data.readers import Row
 from .errors import OutputError, ResumeError
 from .files import write_durably
-from .inference import Prediction, predict
+from .inference import CHUNK, Prediction, predict
 
-CHUNK = 20_000  # rows that are answered together
 Labelled = list[tuple[Row, Prediction | None]]
 Table = Sequence[Sequence[str]]
 

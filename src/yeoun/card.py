@@ -16,6 +16,7 @@ FIGURES = {
     "log_loss": "log loss",
     "ece": "calibration error",
 }
+SAMPLES = {"baseline_rows": "The linear baseline", "ngram_rows": "The n-grams"}
 HALVES = {"recurrent_alone": "its recurrent half", "ngrams_alone": "its n-grams"}
 
 
@@ -38,7 +39,7 @@ def model_card(
             "",
             *_table(metrics),
             "",
-            *_notes(metrics, model.head == "sigmoids"),
+            *_notes(metrics, model.head == "sigmoids", configuration.train.calibrate or model.ngrams),
             f"Network: {'bidirectional ' if is_two_way else ''}{model.encoder} of"
             f" {model.hidden_size} units, {model.layers} layer(s), pooling {model.pooling}; {several}"
             f"{metrics.get('parameters', '?')} parameters; text cut by {configuration.text.scheme}.",
@@ -56,12 +57,18 @@ def model_card(
     )
 
 
-def _notes(metrics: Mapping[str, Any], multilabel: bool) -> list[str]:
+def _notes(metrics: Mapping[str, Any], multilabel: bool, calibrated: bool) -> list[str]:
     notes = []
     if multilabel:
-        notes += ["Each label's threshold was chosen on these rows; the baseline's was not.", ""]
-    if "baseline_rows" in metrics:
-        notes += [f"The linear baseline learned from {metrics['baseline_rows']:,} of the rows.", ""]
+        notes += ["The whole model's thresholds were chosen on these rows; the others have 0.5.", ""]
+    if calibrated:
+        notes += [
+            "The probabilities were scaled on these rows; log loss and error are a little too good.",
+            "",
+        ]
+    for rows, who in SAMPLES.items():
+        if rows in metrics:
+            notes += [f"{who} learned from {metrics[rows]:,} of the rows.", ""]
     return notes
 
 

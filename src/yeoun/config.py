@@ -166,7 +166,8 @@ class TrainConfig:
     clip: largest norm of the gradient; 0 leaves it. weight_decay: of `adamw`, not on biases.
     label_smoothing: share of the target spread over all labels.
     class_weight: `balanced` weighs each row by how rare its label is; `none` weighs all alike.
-    calibrate: scale the logits so that the probabilities mean what they say on the validation rows.
+    calibrate: scale the logits so that the probabilities mean what they say on the validation rows; with
+        `model.ngrams` that always happens.
     validation_share: the part of the training rows held out when no validation rows are given.
     validation_split: `stratified` holds out the same share of each label and keeps equal texts
         together; `random` cuts a shuffled order, as published systems do.

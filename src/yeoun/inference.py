@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 Forward = Callable[[Batch], Floats]
+CHUNK = 20_000  # texts that are indexed and answered together
 # What turns batches into logits, and the file of the bundle that it reads.
 RUNTIMES = {"torch": "model.safetensors", "onnx": "model.onnx", "onnx-int8": "model.int8.onnx"}
 
@@ -82,9 +83,9 @@ def predict_proba(
     text that is not a string, ConfigError for a runtime that is not there.
     """
     require_strings(texts)
-    store = bundle.index(texts)
-    forward = _forward(bundle, precision, runtime)
-    logits = answer(store, bundle.configuration.text, forward)
+    forward, config = _forward(bundle, precision, runtime), bundle.configuration.text
+    chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)] or [texts]
+    logits = np.concatenate([answer(bundle.index(chunk), config, forward) for chunk in chunks])
     probabilities = to_probabilities(logits, bundle.is_multilabel)
     return probabilities.reshape(len(texts), len(bundle.label_names))
 

@@ -207,9 +207,14 @@ def _score(bundle: ModelBundle, test: Dataset) -> Result:
     assert bundle.baseline is not None
     scored = asdict(measure(probabilities, test.targets, np.array(bundle.thresholds)))
     linear = score_answers(bundle.baseline.predict(test.texts), test.targets)
+    alone = {}
+    if bundle.ngrams is not None:
+        half = bundle.without_ngrams()
+        answers = decide_labels(half, predict_proba(half, test.texts))
+        alone = {"recurrent_alone": score_answers(answers, test.targets)}
     predicted = decide_labels(bundle, probabilities)
     confusion = confusion_counts(predicted, test.targets, len(test.label_names))
-    return {**scored, "linear_baseline": linear, "confusion": confusion.tolist()}
+    return {**scored, **alone, "linear_baseline": linear, "confusion": confusion.tolist()}
 
 
 def figure(result: Result, measured_on: str) -> float:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..errors import UsageError
-from .display import emit, note_picture, picture_path
+from .display import emit, note, note_picture, picture_path
 
 
 def run(options: argparse.Namespace) -> None:
@@ -17,7 +17,10 @@ def run(options: argparse.Namespace) -> None:
     from ..plots import explanation_picture, gates_picture
 
     picture = picture_path(options)
-    explanation = explain(ModelBundle.load(Path(options.bundle)), options.text, options.method)
+    bundle = ModelBundle.load(Path(options.bundle))
+    explanation = explain(bundle, options.text, options.method)
+    if bundle.ngrams is not None:
+        note("the scores are of the recurrent half; what the n-grams add is not among them")
     if options.layer is not None and not explanation.layers:
         raise UsageError("--layer: expected --method gates, which alone has layers")
     if explanation.layers and (options.json or options.layer is not None):

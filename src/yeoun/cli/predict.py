@@ -143,7 +143,7 @@ def _write(
 
 def _identity(options: argparse.Namespace, column: str) -> dict[str, Any]:
     """Return what an interrupted run has to share with one that goes on."""
-    from ..bulk import CHUNK
+    from ..inference import CHUNK
 
     source = Path(options.input or "")
     is_file = bool(options.input) and source.is_file()

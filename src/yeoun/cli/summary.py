@@ -13,11 +13,11 @@ from .train import assignments
 
 def run(options: argparse.Namespace) -> None:
     """Print the layers of a bundle's, a recipe's or a given network with their parameters."""
-    configuration, vocabulary_size, classes = _network(options)
+    configuration, vocabulary_size, classes, ngrams = _network(options)
     configuration = configuration.with_values(assignments(options.values))
     total = 0
     print(f"{'layer':<34}{'shape':<20}{'parameters':>12}")
-    for name, shape, parameters in layers(configuration, vocabulary_size, classes):
+    for name, shape, parameters in layers(configuration, vocabulary_size, classes, ngrams):
         if name == "head":
             print(f"{'before the head':<54}{total:>12,}")
         total += parameters
@@ -25,14 +25,19 @@ def run(options: argparse.Namespace) -> None:
     print(f"{'all':<54}{total:>12,}")
 
 
-def layers(configuration: Configuration, vocabulary_size: int, classes: int) -> list[tuple[str, str, int]]:
-    """Return `(name, output shape, trained parameters)` of each layer, in the order of the forward pass."""
+def layers(
+    configuration: Configuration, vocabulary_size: int, classes: int, ngrams: int | None
+) -> list[tuple[str, str, int]]:
+    """Return `(name, output shape, fitted parameters)` of each layer, in the order of the forward pass.
+
+    ngrams: how many n-grams the model knows, None where it reads none.
+    """
     import torch
 
     from ..nn.classifier import TextClassifier, count_parameters
 
     with torch.device("meta"):
-        network = TextClassifier(configuration.model, vocabulary_size, classes)
+        network = TextClassifier(configuration.model, vocabulary_size, classes, ngrams)
     model = configuration.model
     first, steps = ("counts, weighed", "1") if model.inputs == "counts" else ("embedding", "T")
     rows = [(first, f"N, {steps}, {network.embedding.embedding_dim}", count_parameters(network.embedding))]
@@ -43,17 +48,21 @@ def layers(configuration: Configuration, vocabulary_size: int, classes: int) -> 
     parameters = count_parameters(pooling) if isinstance(pooling, torch.nn.Module) else 0
     rows.append((f"pooling: {model.pooling}", f"N, {network.head.in_features}", parameters))
     rows.append(("head", f"N, {network.head.out_features}", count_parameters(network.head)))
+    if network.ngrams is not None:
+        fitted = network.ngrams.weight.numel() + network.ngrams.bias.numel()
+        rows.append((f"plus {ngrams:,} n-grams", f"N, {len(network.ngrams.bias)}", fitted))
     return rows
 
 
-def _network(options: argparse.Namespace) -> tuple[Configuration, int, int]:
+def _network(options: argparse.Namespace) -> tuple[Configuration, int, int, int | None]:
     if options.bundle and options.recipe:
         raise UsageError("expected one of BUNDLE and --recipe, got both")
     if options.bundle:
         from ..bundle import ModelBundle
 
         bundle = ModelBundle.load(Path(options.bundle))
-        return bundle.configuration, bundle.indexer.vocabulary_size, len(bundle.label_names)
+        ngrams = None if bundle.ngrams is None else len(bundle.ngrams)
+        return bundle.configuration, bundle.indexer.vocabulary_size, len(bundle.label_names), ngrams
     if not options.recipe and not options.values:
         raise UsageError("expected a BUNDLE, --recipe NAME or --set section.key=value")
     recipe = read_recipe(options.recipe) if options.recipe else None
@@ -62,4 +71,4 @@ def _network(options: argparse.Namespace) -> tuple[Configuration, int, int]:
     size = chosen or (0 if recipe is None else recipe.about.get("vocabulary", 0))
     if not size:
         raise UsageError("text.vocabulary_size = 0: expected a size, since no vocabulary is fitted here")
-    return configuration, size, 2 if recipe is None else recipe.about.get("classes", 2)
+    return configuration, size, 2 if recipe is None else recipe.about.get("classes", 2), None

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 from ..bundle import ModelBundle, require_room
-from ..card import FIGURES, HALVES
+from ..card import FIGURES, HALVES, SAMPLES
 from ..config import Configuration
 from ..data.rows import Dataset, require_classes, require_kind, statistics
 from ..data.sources import read_source
@@ -93,8 +93,9 @@ def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
         if half in figures:
             print(f"{f'  {words}':<26}" + "".join(f"{figures[half][name]:<17.4f}" for name in linear))
     print(f"{'  linear baseline':<26}" + "".join(f"{value:<17.4f}" for value in linear.values()))
-    if "baseline_rows" in figures:
-        print(f"  the linear baseline learned from {figures['baseline_rows']:,} of the rows")
+    for rows, who in SAMPLES.items():
+        if rows in figures:
+            print(f"  {who[0].lower()}{who[1:]} learned from {figures[rows]:,} of the rows")
     if all(own[name] < value for name, value in linear.items()):
         print("  the linear baseline is better on these rows")
 

@@ -19,7 +19,7 @@ EXPLAINERS: dict[str, Callable[[ModelBundle, str], Explanation]] = {
 
 
 def explain(bundle: ModelBundle, text: str, method: str = "attention") -> Explanation:
-    """Return the explanation of `text` by `method`.
+    """Return the explanation of `text` by `method`: of the recurrent half, where the model has n-grams, too.
 
     Raises ConfigError for an unknown method, or one that the model's network does not allow.
     """

@@ -57,14 +57,16 @@ class NgramIndexer:
     idf: npt.NDArray[np.float32]
 
     @classmethod
-    def fit(cls, texts: Sequence[str], config: TextConfig) -> NgramIndexer:
-        """Return the indexer of the training texts."""
+    def fit(cls, texts: Sequence[str], config: TextConfig, most: int = 2**_BITS) -> NgramIndexer:
+        """Return the indexer of the training texts, of at most so many n-grams; the rarest go."""
         words, characters = config.word_ngrams, config.character_ngrams
         seen_in = np.zeros(2**_BITS, np.int64)
         for chunk in chunks(texts):
             _, buckets, _ = count_ngrams(chunk, words, characters)
             seen_in += np.bincount(buckets, minlength=2**_BITS)
         kept = np.flatnonzero(seen_in >= 2)
+        if len(kept) > most:
+            kept = np.sort(kept[np.argsort(-seen_in[kept], kind="stable")[:most]])
         idf = np.log((1 + len(texts)) / (1 + seen_in[kept])) + 1
         return cls(words, characters, kept.astype(np.int32), idf.astype(np.float32))
 

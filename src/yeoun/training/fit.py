@@ -110,16 +110,17 @@ def fit(
             folder.begin(identity, indexer, resume, force)
         _go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
-    rows_kept = len(train)
-    some = sample(train, BASELINE_ROWS, seed)
-    baseline = fit_linear(some.texts, some.targets, len(some.label_names), some.weights)
+        # One after another, since the linear machines draw from one source of random numbers, too.
+        some = sample(train, BASELINE_ROWS, seed)
+        baseline = fit_linear(some.texts, some.targets, len(some.label_names), some.weights)
+        ngrams, learned = None, len(train)
+        if configuration.model.ngrams:
+            within = sample(train, rows_within_reach(train.texts, configuration.text), seed)
+            ngrams = fit_ngrams(within, configuration.text, _weights(within, configuration.train))
+            learned = len(within)
     run.network.load_state_dict(best)
     recurrent = answer(run.valid.store, configuration.text, torch_forward(run.network))
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
-    ngrams = None
-    if configuration.model.ngrams:
-        within = sample(train, rows_within_reach(train.texts, configuration.text), seed)
-        ngrams = fit_ngrams(within, configuration.text, _weights(within, configuration.train))
     whole = combine(recurrent, parameters, ngrams, valid, configuration.train.calibrate)
     probabilities = to_probabilities(whole.logits, train.is_multilabel)
     thresholds = choose_thresholds(probabilities, valid.targets) if train.is_multilabel else None
@@ -139,7 +140,8 @@ def fit(
             **whole.alone,
             "linear_baseline": score_answers(baseline.predict(valid.texts), valid.targets),
             "shortened": indexed.shortened,
-            **({"baseline_rows": len(some)} if rows_kept > len(some) else {}),
+            **({"baseline_rows": len(some)} if len(train) > len(some) else {}),
+            **({"ngram_rows": learned} if len(train) > learned else {}),
         },
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},

@@ -113,7 +113,8 @@ def train_step(run: Run, batch: Batch) -> None:
     )
     network.train()
     embedded = network.embed(token_ids, lengths)
-    embedded.retain_grad()
+    if config.adversarial:
+        embedded.retain_grad()
     logits = network.read(embedded, lengths)
     weights = None if run.weights is None else run.weights[batch.rows].to(device)
     loss = objective(logits, labels, config.label_smoothing, weights)

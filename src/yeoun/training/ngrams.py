@@ -18,11 +18,13 @@ from torch import Tensor
 
 from ..config import TextConfig
 from ..data.rows import Dataset
+from ..nn.classifier import score_width
 from ..text.ngrams import NgramIndexer, chunks, count_ngrams
 
 Floats = npt.NDArray[np.float32]
-PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights stay
+_PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights stay
 _FEATURES = 25_000_000  # of all texts together; the machine needs 24 bytes for each
+_WEIGHTS = 2**26  # of all n-grams and labels together, at 4 bytes each
 _NAIVE_BAYES = 0.5  # share of the naive-Bayes weight beside its mean
 
 
@@ -36,26 +38,27 @@ class NgramBranch:
 
     def score(self, texts: Sequence[str]) -> Floats:
         """Return what `nn.ngrams.NgramScores` gives, float32 [texts, scores]."""
-        features = _matrix(self.indexer, texts)
-        scores = features @ self.parameters["ngrams.weight"] + self.parameters["ngrams.bias"]
-        return np.asarray(scores, np.float32)
+        weight = self.parameters["ngrams.weight"]
+        scores = np.concatenate([_matrix(self.indexer, chunk) @ weight for chunk in chunks(texts)])
+        return np.asarray(scores + self.parameters["ngrams.bias"], np.float32)
 
 
 def fit_ngrams(train: Dataset, config: TextConfig, weights: Tensor | None = None) -> NgramBranch:
     """Return the branch fitted on the training rows. weights: of their labels' shape, what each counts."""
-    indexer = NgramIndexer.fit(train.texts, config)
-    features, labels, classes = _matrix(indexer, train.texts), train.targets, len(train.label_names)
-    if labels.ndim == 2:
-        targets = labels.T
-    elif classes == 2:
-        targets = labels[None]
-    else:
-        targets = (labels == np.arange(classes)[:, None]).astype(np.int64)
-    counted = np.ones_like(targets, np.float32) if weights is None else weights.numpy().T
-    counted = np.broadcast_to(counted, targets.shape)
-    fitted = [_fit(features, *each) for each in zip(targets, counted, strict=True)]
-    weight, bias = (np.stack(each, axis=-1).astype(np.float32) for each in zip(*fitted, strict=True))
-    return NgramBranch(indexer, {"ngrams.weight": np.ascontiguousarray(weight), "ngrams.bias": bias})
+    labels, classes = train.targets, len(train.label_names)
+    scores = score_width(classes, "sigmoids" if train.is_multilabel else "softmax")
+    indexer = NgramIndexer.fit(train.texts, config, _WEIGHTS // scores)
+    features = _matrix(indexer, train.texts)
+    weight, bias = np.zeros((len(indexer), scores), np.float32), np.zeros(scores, np.float32)
+    for score in range(scores):
+        if train.is_multilabel:
+            target = labels[:, score]
+        else:
+            target = (labels == (1 if scores == 1 else score)).astype(np.int64)
+        counted = np.ones(len(labels), np.float32) if weights is None else weights.numpy()
+        counted = counted[:, score] if counted.ndim == 2 else counted
+        weight[:, score], bias[score] = _fit(features, target, counted)
+    return NgramBranch(indexer, {"ngrams.weight": weight, "ngrams.bias": bias})
 
 
 def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> tuple[Floats, float]:
@@ -73,7 +76,7 @@ def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> tuple
     weighted = scipy.sparse.csr_matrix(
         (features.data * ratio[features.indices], features.indices, features.indptr), features.shape
     )
-    machine = LinearSVC(C=PENALTY, random_state=0)
+    machine = LinearSVC(C=_PENALTY, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # nearly there serves as well
         machine.fit(weighted, target, sample_weight=weights)

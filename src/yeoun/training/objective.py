@@ -33,7 +33,8 @@ def adversary(embedded: Tensor, lengths: Tensor, share: float) -> Tensor:
     assert embedded.grad is not None
     real = real_positions(lengths, len(embedded)).unsqueeze(2)
     squares = (embedded * real).square().sum((0, 2), keepdim=True) / lengths.clamp(min=1).view(1, -1, 1)
-    norm = torch.linalg.vector_norm(embedded.grad, dim=(0, 2), keepdim=True).clamp(min=1e-30)
+    # The square of a smaller norm would be no number, and the shift without bounds.
+    norm = torch.linalg.vector_norm(embedded.grad, dim=(0, 2), keepdim=True).clamp(min=1e-12)
     shift: Tensor = embedded.grad * (share * squares.sqrt() / norm)
     return shift.detach()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from ..config import TrainConfig
@@ -74,8 +74,9 @@ def build_optimizer(network: TextClassifier, config: TrainConfig) -> Optimizer:
             {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
             {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
         ]
-        if isinstance(network.embedding, nn.Embedding):
-            network.embedding.sparse = True
+        # Metal has no sparse gradients, and counts are summed without them.
+        is_read = network.config.inputs == "embedding"
+        network.embedding.sparse = is_read and network.embedding.weight.device.type != "mps"
         return RowwiseAdamW(groups, lr=rate, eps=epsilon, fused=True)
     if config.optimizer == "adam":
         return torch.optim.Adam(trained, lr=rate, eps=epsilon, fused=True)

@@ -183,6 +183,8 @@ def steps_between_saves(
 def versions() -> dict[str, str]:
     """Return the versions and the kind of machine that bit-exactness depends on."""
     import numpy
+    import scipy
+    import sklearn
     import tokenizers
 
     from ..version import __version__
@@ -192,6 +194,8 @@ def versions() -> dict[str, str]:
         "torch": torch.__version__,
         "numpy": numpy.__version__,
         "tokenizers": tokenizers.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
         "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
     }
 

@@ -1,0 +1,101 @@
+"""What one training step does: where a text is shifted and how far, and which rows of the embedding move."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from yeoun.config import ModelConfig, TrainConfig
+from yeoun.nn.classifier import TextClassifier
+from yeoun.training.objective import adversary
+from yeoun.training.optimization import build_optimizer, clip_gradients
+
+STEPS, WIDTH = 7, 5
+LENGTHS = torch.tensor([7, 3, 1, 0])
+
+
+def with_gradient(scale: float) -> torch.Tensor:
+    """Return vectors [T, N, E] with a gradient that is 0 at padding."""
+    generator = torch.Generator().manual_seed(0)
+    embedded = torch.randn(STEPS, len(LENGTHS), WIDTH, generator=generator)
+    real = (torch.arange(STEPS).unsqueeze(1) < LENGTHS).unsqueeze(2)
+    embedded.grad = torch.randn(embedded.shape, generator=generator) * real * scale
+    return embedded
+
+
+@pytest.mark.parametrize("scale", [1e3, 1.0, 1e-6])
+def test_a_text_is_shifted_by_the_share_of_a_tokens_norm_along_its_gradient(scale: float) -> None:
+    embedded = with_gradient(scale)
+    shift = adversary(embedded, LENGTHS, 0.25)
+    assert embedded.grad is not None
+    for row, length in enumerate(LENGTHS[:3].tolist()):
+        token_norm = embedded[:length, row].square().sum().div(length).sqrt()
+        torch.testing.assert_close(shift[:, row].norm(), 0.25 * token_norm)
+        along = torch.cosine_similarity(shift[:, row].flatten(), embedded.grad[:, row].flatten(), dim=0)
+        assert along > 0.999
+
+
+@pytest.mark.parametrize("scale", [1e-18, 1e-24, 0.0])
+def test_a_gradient_too_small_to_square_shifts_hardly(scale: float) -> None:
+    assert adversary(with_gradient(scale), LENGTHS, 0.25).abs().max() < 1e-4
+
+
+def test_padding_neither_moves_nor_counts_towards_the_shift() -> None:
+    embedded = with_gradient(1.0)
+    noisy = embedded.clone()
+    noisy[3:, 1:] += 100.0  # past the ends of all but the first text
+    noisy.grad = embedded.grad
+    shift = adversary(embedded, LENGTHS, 0.25)
+    assert torch.equal(adversary(noisy, LENGTHS, 0.25), shift)
+    assert (shift[:, 3] == 0).all()
+    assert (shift[3:, 1] == 0).all()
+
+
+def network() -> TextClassifier:
+    torch.manual_seed(0)
+    config = ModelConfig(hidden_size=4, embedding_size=WIDTH, dropout=0.0, initialization="torch")
+    return TextClassifier(config, 30, 2)
+
+
+def step(model: TextClassifier, optimizer: torch.optim.Optimizer, token_ids: list[list[int]]) -> None:
+    optimizer.zero_grad()
+    lengths = torch.tensor([len(row) for row in token_ids])
+    model(torch.tensor(token_ids), lengths).square().sum().backward()
+    clip_gradients(model.parameters(), 1.0)
+    optimizer.step()
+
+
+def test_rows_of_the_embedding_that_no_batch_read_stay_bit_identical() -> None:
+    model = network()
+    before = model.embedding.weight.detach().clone()
+    optimizer = build_optimizer(model, TrainConfig(weight_decay=0.5))
+    for token_ids in ([[3, 4, 5]], [[5, 5, 9]]):
+        step(model, optimizer, token_ids)
+    moved = (model.embedding.weight != before).any(1)
+    assert np.flatnonzero(moved.numpy()).tolist() == [3, 4, 5, 9]
+    untouched = optimizer.state[model.embedding.weight]["exp_avg_sq"][~moved]
+    assert (untouched == 0).all()
+
+
+def test_the_first_step_moves_a_row_that_was_read_as_adam_without_momentum_does() -> None:
+    model, dense = network(), network()
+    config = TrainConfig(learning_rate=0.01, weight_decay=0.1)
+    step(model, build_optimizer(model, config), [[3, 4, 5]])
+    other = torch.optim.AdamW(dense.parameters(), lr=0.01, betas=(0.0, 0.999), eps=1e-8, weight_decay=0.1)
+    step(dense, other, [[3, 4, 5]])
+    torch.testing.assert_close(model.embedding.weight[3:6], dense.embedding.weight[3:6])
+
+
+def test_sparse_and_dense_gradients_are_clipped_together() -> None:
+    model, dense = network(), network()
+    model.embedding.sparse = True
+    for each in (model, dense):
+        each(torch.tensor([[3, 3, 5]]), torch.tensor([3])).square().sum().mul(100).backward()
+    clip_gradients(model.parameters(), 0.5)
+    nn.utils.clip_grad_norm_(dense.parameters(), 0.5)
+    for ours, theirs in zip(model.parameters(), dense.parameters(), strict=True):
+        assert (ours.grad is None) == (theirs.grad is None)
+        if ours.grad is not None and theirs.grad is not None:
+            torch.testing.assert_close(ours.grad.to_dense(), theirs.grad)
