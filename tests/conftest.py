@@ -93,6 +93,12 @@ def write_csv(path: Path, dataset: Dataset, text: str = "text", label: str = "la
     return path
 
 
+@pytest.fixture(autouse=True)
+def _keep_denormals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run in this process, whose numbers are not theirs to change."""
+    monkeypatch.setattr("yeoun.training.fit.flush_denormals", lambda: None)
+
+
 @pytest.fixture(scope="session")
 def tiny_configuration() -> Configuration:
     return Configuration().with_values(TINY)

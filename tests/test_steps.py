@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +89,15 @@ def test_the_first_step_moves_a_row_that_was_read_as_adam_without_momentum_does(
     other = torch.optim.AdamW(dense.parameters(), lr=0.01, betas=(0.0, 0.999), eps=1e-8, weight_decay=0.1)
     step(dense, other, [[3, 4, 5]])
     torch.testing.assert_close(model.embedding.weight[3:6], dense.embedding.weight[3:6])
+
+
+def test_a_program_that_asks_for_it_takes_denormal_numbers_for_zero() -> None:
+    code = (
+        "import torch; from yeoun.training.fit import flush_denormals; small = torch.tensor([1e-38]);"
+        "print(float(small / 100) > 0); flush_denormals(); print(float(small / 100) > 0)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["True", "False"]
 
 
 def test_sparse_and_dense_gradients_are_clipped_together() -> None:

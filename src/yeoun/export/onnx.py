@@ -32,7 +32,8 @@ def export_onnx(bundle: ModelBundle, weights: str = "fp32") -> bytes:
     """Return the network of `bundle` as an ONNX graph. Raises ConfigError without the extra `onnx`.
 
     weights: "fp32"; or "int8", stored in 8 bits with a scale for each row (those of n-grams in 16 bits),
-    and computed with in fp32, so that a text's neighbours cannot change its answer (scales of a whole batch's activations would).
+    and computed with in fp32, so that a text's neighbours cannot change its answer (scales of a whole batch's
+    activations would).
     """
     config = bundle.configuration.model
     graph = Graph(bundle.weights, weights)
