@@ -25,7 +25,7 @@ DOCUMENTS = (
 
 def corpora() -> str:
     head = (
-        "corpus | preset | this model, test | 95 % interval | its recurrent half | linear baseline | command"
+        "corpus | preset | this model, test | 95 % interval | recurrent half | linear baseline | command"
     )
     lines = [f"| {head} |", "|---|---|---|---|---|---|---|"]
     for corpus in ("imdb", "nsmc", "20news"):
@@ -184,7 +184,7 @@ def kills() -> str:
 
 
 KOREAN = {
-    "corpus | preset | this model, test | 95 % interval | its recurrent half | linear baseline | command": (
+    "corpus | preset | this model, test | 95 % interval | recurrent half | linear baseline | command": (
         "데이터 | 프리셋 | 이 모델, 테스트 | 95 % 구간 | 그 순환 신경망만 | 선형 기준 모델 | 명령 전체"
     ),
     " min |": "분 |",
