@@ -24,9 +24,7 @@ DOCUMENTS = (
 
 
 def corpora() -> str:
-    head = (
-        "corpus | preset | this model, test | 95 % interval | recurrent half | linear baseline | command"
-    )
+    head = "corpus | preset | this model, test | 95 % interval | recurrent half | linear baseline | command"
     lines = [f"| {head} |", "|---|---|---|---|---|---|---|"]
     for corpus in ("imdb", "nsmc", "20news"):
         for preset in ("fast", "balanced"):
