@@ -81,6 +81,24 @@ def sentences() -> str:
     return "\n".join(lines)
 
 
+def misses() -> str:
+    system = "imdb-simplernn-as-published"
+    runs = {
+        f"`{system}`, seed {run['seed']}": [epoch["validation_accuracy"] for epoch in run["history"]]
+        for run in results_of(RESULTS / "recipes", system)
+    }
+    for name, words in (
+        ("imdb-simplernn", "the same network in Keras, same rows and token ids"),
+        ("imdb-bilstm", "`imdb-bilstm-as-published`, 12 epochs (on test rows, as published)"),
+    ):
+        if found := result(f"miss-{name}"):
+            runs[words] = found["accuracy"]
+    lines = ["| run | validation accuracy by epoch |", "|---|---|"]
+    for run, accuracy in runs.items():
+        lines.append(f"| {run} | {', '.join(f'{each:.4f}' for each in accuracy)} |")
+    return "\n".join(lines)
+
+
 def cells() -> str:
     run = result("cells")
     lines = ["| task | cell | gates | parameters | seconds an epoch | test | test, words shuffled |"]
@@ -209,6 +227,7 @@ TABLES = {
     "recipes": recipes,
     "defects": recipe_defects,
     "sentences": sentences,
+    "misses": misses,
     "kills": kills,
     "cells": cells,
     "schemes": schemes,
