@@ -14,9 +14,11 @@ from yeoun.bundle import ModelBundle
 from yeoun.cli import main
 from yeoun.config import Configuration
 from yeoun.data.rows import Dataset, labelled, labelled_with_several
+from yeoun.training import fit as fitting
 from yeoun.training.fit import fit
 
 torch.set_num_threads(1)  # tests run side by side
+fitting.flush_denormals = lambda: None  # commands run in this process, whose numbers are not theirs to change
 
 GOOD = ["great", "lovely", "wonderful", "재밌다", "최고"]
 BAD = ["awful", "boring", "terrible", "지루하다", "최악"]
@@ -91,12 +93,6 @@ def write_csv(path: Path, dataset: Dataset, text: str = "text", label: str = "la
         for row, target in zip(dataset.texts, dataset.targets, strict=True):
             writer.writerow([row, dataset.label_names[target]])
     return path
-
-
-@pytest.fixture(autouse=True)
-def _keep_denormals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands run in this process, whose numbers are not theirs to change."""
-    monkeypatch.setattr("yeoun.training.fit.flush_denormals", lambda: None)
 
 
 @pytest.fixture(scope="session")
