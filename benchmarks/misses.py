@@ -1,6 +1,6 @@
 """Why is a figure missed? Two experiments, each beside the run it explains.
 
-imdb-bilstm: as published, at the size a CPU allows, for twice the epochs; its loss still falls when the
+imdb-bilstm: as published, at the size a CPU allows, for twice the epochs; its accuracy still rises when the
 stated 6 are over, and the article trained up to 100, of three layers of 768. imdb-simplernn: the article's
 own library, Keras, on the very rows and token ids that our run as published reads; it comes with
 `pip install 'yeoun[peers]'`. Names on the command line pick one.
