@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 import numpy as np
+from peers import keras_network
 from record import record, result
 
 from yeoun.data.batches import collate
@@ -54,14 +55,7 @@ def in_keras() -> dict[str, Any]:
         store = TokenStore.of(indexer.index(part.texts))
         return collate(store, np.arange(len(store)), None, config.text.pad_to, config.text.pad_side).token_ids
 
-    network = keras.Sequential(
-        [
-            keras.layers.Embedding(indexer.vocabulary_size, config.model.embedding_size),
-            keras.layers.SimpleRNN(config.model.hidden_size),
-            keras.layers.Dense(1, activation="sigmoid"),
-        ]
-    )
-    network.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"])
+    network = keras_network(config.model, indexer.vocabulary_size)
     history = network.fit(
         padded(train),
         train.targets,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,22 +43,11 @@ def keras_padded(task: Task) -> Steps | None:
     """Return Keras on TensorFlow, every text padded in front to the longest that is read."""
     if not (_is_installed("keras") and _is_installed("tensorflow")):
         return None
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    import keras
     import tensorflow
 
     tensorflow.config.threading.set_intra_op_parallelism_threads(torch.get_num_threads())
     tensorflow.config.threading.set_inter_op_parallelism_threads(torch.get_num_threads())
-    config = task.configuration.model
-    layer = {"lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}[config.encoder]
-    network = keras.Sequential(
-        [
-            keras.layers.Embedding(task.vocabulary_size, config.embedding_size),
-            layer(config.hidden_size),
-            keras.layers.Dense(1, activation="sigmoid"),
-        ]
-    )
-    network.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"])
+    network = keras_network(task.configuration.model, task.vocabulary_size)
     token_ids, labels = _padded(task, "front"), task.rows.labels
 
     def steps(batches: Batches) -> None:
@@ -65,6 +55,23 @@ def keras_padded(task: Task) -> Steps | None:
             network.train_on_batch(token_ids[rows], labels[rows])
 
     return steps
+
+
+def keras_network(config: ModelConfig, vocabulary_size: int) -> Any:
+    """Return the network of the articles in Keras, compiled as they do."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import keras
+
+    layer = {"lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}[config.encoder]
+    network = keras.Sequential(
+        [
+            keras.layers.Embedding(vocabulary_size, config.embedding_size),
+            layer(config.hidden_size),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    network.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"])
+    return network
 
 
 def pytorch_padded(task: Task) -> Steps:

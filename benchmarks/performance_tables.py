@@ -13,7 +13,7 @@ PRECISIONS = ("fp32", "bf16")
 NOT_MEASURED = "Not measured yet."
 
 
-def _table(header: str, lines: Iterable[str]) -> str:
+def markdown(header: str, lines: Iterable[str]) -> str:
     """Return a table, or that there is nothing to tell."""
     rows = [f"| {line} |" for line in lines]
     columns = header.count("|") + 1
@@ -51,7 +51,7 @@ def speed() -> str:
                 )
 
     header = "task | who | an epoch | real tokens a second | times the seconds of ours in fp32"
-    return _table(f"{header} | an epoch, denormals flushed", lines())
+    return markdown(f"{header} | an epoch, denormals flushed", lines())
 
 
 def speed_sample() -> str:
@@ -79,7 +79,7 @@ def limits() -> str:
                     )
 
     header = "task | precision | our step, useful GFLOP/s | the layer alone | share of it"
-    return _table(f"{header} | a matrix product | share of it", lines())
+    return markdown(f"{header} | a matrix product | share of it", lines())
 
 
 def rates() -> str:
@@ -97,7 +97,7 @@ def rates() -> str:
                     f" ({slowest:,.0f} to {fastest:,.0f}) | {beside}"
                 )
 
-    return _table("corpus | who | rows | rows a second | times BERT-base of that precision", lines())
+    return markdown("corpus | who | rows | rows a second | times BERT-base of that precision", lines())
 
 
 def latency() -> str:
@@ -105,13 +105,13 @@ def latency() -> str:
     answers = run["milliseconds"].items() if run else ()
     header = "model, runtime | one review, median | 99 of 100 within"
     lines = (f"{name} | {of['median']:.2f} ms | {of['percentile_99']:.2f} ms" for name, of in answers)
-    return _table(header, lines)
+    return markdown(header, lines)
 
 
 def starts() -> str:
     run = result("latency")
     starts = run["starts"].items() if run else ()
-    return _table("from nothing | seconds", (f"{name} | {_range(of)}" for name, of in starts))
+    return markdown("from nothing | seconds", (f"{name} | {_range(of)}" for name, of in starts))
 
 
 def precision() -> str:
@@ -124,7 +124,7 @@ def precision() -> str:
                     f" | {mean(accuracies):.4f} ({min(accuracies):.4f} to {max(accuracies):.4f}) | {len(of)}"
                 )
 
-    return _table("corpus | precision | training | validation accuracy, mean and range | seeds", lines())
+    return markdown("corpus | precision | training | validation accuracy, mean and range | seeds", lines())
 
 
 def precision_steps() -> str:
@@ -135,7 +135,7 @@ def precision_steps() -> str:
         for of in (run["steps"] if run else ())
     )
     header = "cell | units | tokens a text | fp32, ms a step | bf16, ms a step | bf16 in fp32's time"
-    return _table(header, lines)
+    return markdown(header, lines)
 
 
 def growth() -> str:
@@ -147,7 +147,7 @@ def growth() -> str:
         f"{rows:,} | {_range(train, 1e6 / rows, '.1f')} | {_range(answer, 1e6 / rows, '.1f')}"
         for rows, train, answer in zip(panel["sizes"], panel["training"], panel["answering"], strict=True)
     )
-    table = _table("rows | text to the end of an epoch, µs a row | text to answer, µs a row", lines)
+    table = markdown("rows | text to the end of an epoch, µs a row | text to answer, µs a row", lines)
     return f"![Cost by rows, tokens, units and vocabulary](pictures/growth.png)\n\n{table}"
 
 
@@ -167,7 +167,7 @@ def onnx() -> str:
                 )
 
     header = "corpus | runtime | size | largest difference of a logit | other labels | test accuracy"
-    return _table(f"{header} | rows a second | times torch's", lines())
+    return markdown(f"{header} | rows a second | times torch's", lines())
 
 
 def _runs(names: Iterable[str]) -> Iterator[dict[str, Any]]:

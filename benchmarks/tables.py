@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, median, stdev
+from typing import Any
 
 from performance_tables import TABLES as PERFORMANCE
+from performance_tables import markdown
 from record import RESULTS, result
 
 from yeoun.recipes import read_recipe
@@ -24,43 +27,47 @@ DOCUMENTS = (
 
 
 def corpora() -> str:
-    head = "corpus | preset | this model, test | 95 % interval | recurrent half | linear baseline | command"
-    lines = [f"| {head} |", "|---|---|---|---|---|---|---|"]
-    for corpus in ("imdb", "nsmc", "20news"):
-        for preset in ("fast", "balanced"):
-            run = result(f"accuracy-{preset}-{corpus}-0")
-            if run is not None:
+    def lines() -> Iterator[str]:
+        for corpus in ("imdb", "nsmc", "20news"):
+            for preset, (run, *_) in _runs_of(corpus):
                 test = run["test"]
                 low, high = test["accuracy_ci95"]
-                lines.append(
-                    f"| {corpus} | {preset} | {test['accuracy']:.4f} | {low:.4f} to {high:.4f}"
+                yield (
+                    f"{corpus} | {preset} | {test['accuracy']:.4f} | {low:.4f} to {high:.4f}"
                     f" | {test['recurrent_alone']['accuracy']:.4f}"
-                    f" | {test['linear_baseline']['accuracy']:.4f} | {run['command_seconds'] / 60:.1f} min |"
+                    f" | {test['linear_baseline']['accuracy']:.4f} | {run['command_seconds'] / 60:.1f} min"
                 )
-    return "\n".join(lines)
+
+    head = "corpus | preset | this model, test | 95 % interval | recurrent half | linear baseline | command"
+    return markdown(head, lines())
 
 
 def accuracy() -> str:
-    head = (
-        "| corpus | preset | test | recurrent half | linear baseline | calibration error | command | seeds |"
-    )
-    lines = [head]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    for corpus in ("imdb", "nsmc", "20news", "20news-stripped", "20news-random"):
-        for preset in ("fast", "balanced"):
-            runs = [run for seed in range(3) if (run := result(f"accuracy-{preset}-{corpus}-{seed}"))]
-            if runs:
+    def lines() -> Iterator[str]:
+        for corpus in ("imdb", "nsmc", "20news", "20news-stripped", "20news-random"):
+            for preset, runs in _runs_of(corpus):
                 tests = [run["test"] for run in runs]
                 own = _spread([test["accuracy"] for test in tests])
-                half = _spread([test["recurrent_alone"]["accuracy"] for test in tests])
-                linear = _spread([test["linear_baseline"]["accuracy"] for test in tests])
+                half, linear = (
+                    _spread([test[name]["accuracy"] for test in tests])
+                    for name in ("recurrent_alone", "linear_baseline")
+                )
                 error = mean(test["ece"] for test in tests)
                 minutes = mean(run["command_seconds"] for run in runs) / 60
-                lines.append(
-                    f"| {corpus} | {preset} | {own} | {half} | {linear} | {error:.4f}"
-                    f" | {minutes:.1f} min | {len(runs)} |"
+                yield (
+                    f"{corpus} | {preset} | {own} | {half} | {linear} | {error:.4f}"
+                    f" | {minutes:.1f} min | {len(runs)}"
                 )
-    return "\n".join(lines)
+
+    head = "corpus | preset | test | recurrent half | linear baseline | calibration error | command | seeds"
+    return markdown(head, lines())
+
+
+def _runs_of(corpus: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield each preset that was run on a corpus with its runs, by seed."""
+    for preset in ("fast", "balanced"):
+        if runs := [run for seed in range(3) if (run := result(f"accuracy-{preset}-{corpus}-{seed}"))]:
+            yield preset, runs
 
 
 def recipes() -> str:

@@ -50,10 +50,10 @@ FORMAT = 1
 class ModelBundle:
     """Everything an answer needs, and where it came from.
 
-    weights: the network's parameters by name. ngrams: the n-grams whose
-    scores it adds, if any. thresholds: the probability from which each label is given,
-    where a row may have several; else empty. metrics: as `train --json` prints them. history: one dict an
-    epoch. provenance: data, seed, precision, versions, seconds. graphs: exported ones, by file name.
+    weights: the network's parameters by name. ngrams: the n-grams whose scores it adds, if any.
+    thresholds: the probability from which each label is given, where a row may have several; else empty.
+    metrics: as `train --json` prints them. history: one dict an epoch. provenance: data, seed, precision,
+    versions, seconds. graphs: exported ones, by file name.
     """
 
     configuration: Configuration

@@ -227,10 +227,10 @@ class Configuration:
     def __post_init__(self) -> None:
         if self.text.scheme == "counts":
             object.__setattr__(self, "model", replace(self.model, inputs="counts"))
+        elif self.model.inputs == "counts":
+            refuse("model.inputs", "counts", f"text.scheme = 'counts', not {self.text.scheme!r}")
         if self.model.ngrams and not (self.text.word_ngrams or self.text.character_ngrams):
             refuse("model.ngrams", True, "text.word_ngrams or text.character_ngrams above 0")
-        if self.model.inputs == "counts" and self.text.scheme != "counts":
-            refuse("model.inputs", "counts", f"text.scheme = 'counts', not {self.text.scheme!r}")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Configuration:

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from .bundle import ModelBundle
 from .config import TextConfig
 from .data.batches import Batch, answering_order, collate
+from .data.rows import Dataset
 from .data.tokens import TokenStore
 from .errors import ConfigError, DataError
-from .evaluation.metrics import decide
+from .evaluation.metrics import decide, score_answers
 
 if TYPE_CHECKING:
     from .nn.classifier import TextClassifier
@@ -71,6 +72,14 @@ def decide_labels(bundle: ModelBundle, probabilities: Floats) -> npt.NDArray[np.
     rows with several labels 0 or 1 for each, [texts, classes]."""
     thresholds = np.array(bundle.thresholds, np.float32)
     return decide(probabilities, bundle.is_multilabel, thresholds)
+
+
+def score_recurrent_half(bundle: ModelBundle, rows: Dataset) -> dict[str, float] | None:
+    """Return the figures of the recurrent half alone on labelled rows, None of a model without n-grams."""
+    if bundle.ngrams is None:
+        return None
+    half = bundle.without_ngrams()
+    return score_answers(decide_labels(half, predict_proba(half, rows.texts)), rows.targets)
 
 
 def predict_proba(
@@ -165,7 +174,6 @@ def onnx_forward(graph: bytes) -> Forward:
     options = SessionOptions()
     options.log_severity_level = 3
     session = InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
     names = [each.name for each in session.get_inputs()]
 
     def forward(batch: Batch) -> Floats:

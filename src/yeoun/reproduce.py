@@ -22,7 +22,7 @@ from .data.sources import read_source
 from .errors import DataError, ResumeError
 from .evaluation.metrics import confusion_counts, measure, score_answers, wilson_interval
 from .files import write_durably
-from .inference import decide_labels, predict_proba
+from .inference import decide_labels, predict_proba, score_recurrent_half
 from .plots import Point
 from .presets import resolve
 from .recipes import Recipe, read_recipe, recipe_names
@@ -207,14 +207,11 @@ def _score(bundle: ModelBundle, test: Dataset) -> Result:
     assert bundle.baseline is not None
     scored = asdict(measure(probabilities, test.targets, np.array(bundle.thresholds)))
     linear = score_answers(bundle.baseline.predict(test.texts), test.targets)
-    alone = {}
-    if bundle.ngrams is not None:
-        half = bundle.without_ngrams()
-        answers = decide_labels(half, predict_proba(half, test.texts))
-        alone = {"recurrent_alone": score_answers(answers, test.targets)}
+    alone = score_recurrent_half(bundle, test)
     predicted = decide_labels(bundle, probabilities)
     confusion = confusion_counts(predicted, test.targets, len(test.label_names))
-    return {**scored, **alone, "linear_baseline": linear, "confusion": confusion.tolist()}
+    beside = {} if alone is None else {"recurrent_alone": alone}
+    return {**scored, **beside, "linear_baseline": linear, "confusion": confusion.tolist()}
 
 
 def figure(result: Result, measured_on: str) -> float:

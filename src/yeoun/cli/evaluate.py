@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> None:
     from ..bundle import ModelBundle
     from ..evaluation.metrics import measure, score_answers
     from ..files import write_durably
-    from ..inference import answers_of, decide_labels, predict_proba
+    from ..inference import answers_of, decide_labels, predict_proba, score_recurrent_half
 
     picture = picture_path(options)
     bundle = ModelBundle.load(Path(options.bundle))
@@ -42,11 +42,7 @@ def run(options: argparse.Namespace) -> None:
     linear = None
     if bundle.baseline is not None:
         linear = score_answers(bundle.baseline.predict(rows.texts), rows.targets)
-    alone = None
-    if bundle.ngrams is not None:
-        recurrent = bundle.without_ngrams()
-        answers = decide_labels(recurrent, predict_proba(recurrent, rows.texts))
-        alone = score_answers(answers, rows.targets)
+    alone = score_recurrent_half(bundle, rows)
     if picture:
         from ..plots import confusion_picture
 

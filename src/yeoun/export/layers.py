@@ -108,13 +108,11 @@ def ngram_scores(graph: Graph, width: int) -> str:
     stepped = graph.node("ScatterElements", nothing, ends, ones, {"axis": 0, "reduction": "add"})
     counted = graph.node("CumSum", stepped, graph.constant(0))
     rows = graph.node("Unsqueeze", graph.node("Slice", counted, first, count, first), graph.constant([1]))
-    graph.weight("ngrams.bias")
-    shape = graph.node(
-        "Concat", graph.node("Shape", "lengths"), graph.node("Shape", "ngrams.bias"), {"axis": 0}
-    )
+    bias = graph.weight("ngrams.bias")
+    shape = graph.node("Concat", graph.node("Shape", "lengths"), graph.node("Shape", bias), {"axis": 0})
     empty = graph.node("Expand", zero, shape)
     summed = graph.node("ScatterND", empty, rows, graph.node("Mul", weighed, values), {"reduction": "add"})
-    scores = graph.node("Add", summed, graph.weight("ngrams.bias"))
+    scores = graph.node("Add", summed, bias)
     if graph.given["ngrams.bias"].shape[0] == width:
         return scores
     return graph.node("Pad", scores, graph.constant([0, 1, 0, 0]))
