@@ -23,7 +23,7 @@ from yeoun.data.splits import random_split
 from yeoun.data.tokens import TokenStore
 from yeoun.recipes import read_recipe
 from yeoun.text.indexer import TextIndexer
-from yeoun.training.fit import fit, flush_denormals
+from yeoun.training.fit import fit, tune_process
 
 EPOCHS = 12
 
@@ -71,7 +71,7 @@ EXPERIMENTS = {"imdb-bilstm": longer, "imdb-simplernn": in_keras}
 
 
 def main(names: list[str]) -> None:
-    flush_denormals()
+    tune_process()
     for name in names or EXPERIMENTS:
         if result(f"miss-{name}") is None:
             record(f"miss-{name}", {"system": name, "seeds": [0], **EXPERIMENTS[name]()})

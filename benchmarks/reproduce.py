@@ -11,14 +11,14 @@ import sys
 from record import COMMIT, RESULTS, machine
 
 from yeoun.reproduce import reproduce, result_of, run_names
-from yeoun.training.fit import flush_denormals
+from yeoun.training.fit import tune_process
 
 FOLDER = RESULTS / "recipes"
 SEEDS, SHORT = 3, 300
 
 
 def main(names: list[str]) -> None:
-    flush_denormals()
+    tune_process()
     FOLDER.mkdir(parents=True, exist_ok=True)
     for seed in range(SEEDS):
         for name in run_names(names):

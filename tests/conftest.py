@@ -18,7 +18,7 @@ from yeoun.training import fit as fitting
 from yeoun.training.fit import fit
 
 torch.set_num_threads(1)  # tests run side by side
-fitting.flush_denormals = lambda: None  # commands run in this process, whose numbers are not theirs to change
+fitting.tune_process = lambda: None  # commands run in this process, whose numbers are not theirs to change
 
 GOOD = ["great", "lovely", "wonderful", "재밌다", "최고"]
 BAD = ["awful", "boring", "terrible", "지루하다", "최악"]

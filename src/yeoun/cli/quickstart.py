@@ -25,9 +25,9 @@ def run(options: argparse.Namespace) -> None:
     from ..estimator import save_model
     from ..evaluation.metrics import wilson_interval
     from ..inference import predict, predict_proba
-    from ..training.fit import fit, flush_denormals
+    from ..training.fit import fit, tune_process
 
-    flush_denormals()
+    tune_process()
     out = Path(options.out)
     require_place(out, options.force)
     reviews = read_builtin()

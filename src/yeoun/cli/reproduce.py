@@ -14,9 +14,9 @@ def run(options: argparse.Namespace) -> None:
     from ..files import write_durably
     from ..plots import recipes_picture
     from ..reproduce import defects, points, reproduce, result_of, run_names, table
-    from ..training.fit import flush_denormals
+    from ..training.fit import tune_process
 
-    flush_denormals()
+    tune_process()
     folder = Path(options.out) / ("full-size" if options.full_size else "")
     runs = [(name, seed) for name in run_names(options.names) for seed in range(options.seeds)]
     if (folder / "results.md").exists() and not any(folder.glob("*-[0-9]*.json")):

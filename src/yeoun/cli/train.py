@@ -21,10 +21,10 @@ from .display import TrainingDisplay, describe, emit, note
 def run(options: argparse.Namespace) -> None:
     """Train a model on SOURCE and write it to OUT, which appears whole or not at all."""
     from ..estimator import save_model
-    from ..training.fit import fit, flush_denormals
+    from ..training.fit import fit, tune_process
     from ..training.state import TrainingFolder
 
-    flush_denormals()
+    tune_process()
     out = Path(options.out)
     require_place(out, options.force or options.resume)
     folder = TrainingFolder.of(out)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .cells import GATES, CellWeights
 from .encoded import Encoded
 from .masking import reversal_index, reverse
+from .shards import in_shards
 
 
 class RecurrentLayer(nn.Module):
@@ -54,7 +55,9 @@ class RecurrentLayer(nn.Module):
         return CellWeights(self.weight_input, self.weight_hidden, self.bias_input, self.bias_hidden)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        weights = [w.to(inputs.dtype) for w in self.weights]
+        return in_shards(self._run, inputs, self.weights)
+
+    def _run(self, inputs: Tensor, weights: list[Tensor]) -> Tensor:
         zero = inputs.new_zeros(1, inputs.shape[1], self.weight_hidden.shape[1])
         # has_biases, num_layers, dropout, train, bidirectional, batch_first
         settings = (True, 1, 0.0, self.training, False, False)
