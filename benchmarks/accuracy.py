@@ -11,7 +11,8 @@ import shutil
 import sys
 import time
 
-from record import RUNS, record, result, yeoun
+from models import folder_of
+from record import record, result, yeoun
 
 CORPORA = {
     "nsmc": ("nsmc", "nsmc:test"),
@@ -37,10 +38,12 @@ def run(preset: str, corpus: str, seed: int) -> None:
     if result(name) is not None:
         return
     train, test = CORPORA[corpus]
+    model = folder_of(preset, corpus, seed)
+    shutil.rmtree(model, ignore_errors=True)
     started = time.perf_counter()
-    trained = yeoun("train", train, "--preset", preset, "--out", RUNS / name, "--seed", seed, "--resume")
+    trained = yeoun("train", train, "--preset", preset, "--out", model, "--seed", seed, "--resume")
     seconds = time.perf_counter() - started
-    tested = yeoun("evaluate", RUNS / name, test)
+    tested = yeoun("evaluate", model, test)
     record(
         name,
         {
@@ -52,7 +55,6 @@ def run(preset: str, corpus: str, seed: int) -> None:
             "test": tested,
         },
     )
-    shutil.rmtree(RUNS / name)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,16 @@ from yeoun.export import export_onnx
 MODELS = Path(os.environ.get("YEOUN_MODELS", Path(__file__).parent.parent / "build" / "models"))
 
 
+def folder_of(preset: str, corpus: str, seed: int = 0) -> Path:
+    """Return where a preset's model of a corpus lies, or is to lie."""
+    MODELS.mkdir(parents=True, exist_ok=True)
+    return MODELS / f"{preset}-{corpus}-{seed}-{COMMIT}"
+
+
 def trained(preset: str, corpus: str) -> Path:
     """Return the folder of a preset's model of a corpus, trained now where it is not there."""
-    folder = MODELS / f"{preset}-{corpus}-{COMMIT}"
+    folder = folder_of(preset, corpus)
     if not is_model(folder):
-        MODELS.mkdir(parents=True, exist_ok=True)
         yeoun("train", corpus, "--preset", preset, "--out", folder, "--resume")
     return folder
 
