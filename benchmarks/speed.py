@@ -4,12 +4,14 @@ Whole steps are timed: the batch made, forward, backward, clipped, moved. Of an 
 by length, multiplied to the epoch's number; the others get the same rows shuffled into batches of the same
 size, since tutorials do not put rows of like length together. Tokens are real ones, padding not counted.
 
-The limits, in the same rounds: a large matrix product, and torch's layer alone in training (one direction, on
-a batch of the task's size without padding). *Useful* operations are those of the encoder on real tokens.
+The limits, in the same rounds: a large matrix product, and a layer alone in training (one direction, on a
+batch of the task's size without padding), torch's and ours. *Useful* operations are those of the encoder on
+real tokens.
 
 A loss on the last state alone sends gradients back that vanish into denormal numbers, with which a CPU is far
-slower. TensorFlow takes them for zero; PyTorch does with --flush-denormals, which is a run of its own with
-results of its own, since only threads that start later take it over.
+slower, and large tensors cost the mapping of their pages. TensorFlow takes such numbers for zero; PyTorch does,
+and asks for huge pages, with --tuned, as the program does (`tune_process`): a run of its own with results of its
+own, since it is the process that is tuned, for us and for them.
 """
 
 from __future__ import annotations
@@ -40,10 +42,13 @@ from yeoun.data.sources import read_source
 from yeoun.data.splits import stratified_split
 from yeoun.nn.cells import GATES
 from yeoun.nn.classifier import DTYPES
+from yeoun.nn.recurrent import RecurrentLayer
 from yeoun.recipes import read_recipe
+from yeoun.training.fit import tune_process
 
-STEPS, SIDE = 10, 4096  # steps a round; of the square matrices
-FLUSH = "--flush-denormals"
+STEPS, SIDE = 6, 4096  # steps a round; of the square matrices
+TUNED = "--tuned"
+WHOSE = TORCH_LAYER, OUR_LAYER = "torch's layer alone", "our layer alone"
 
 
 def article(recipe: str) -> Task:
@@ -64,7 +69,6 @@ def bilstm(corpus: str, batch_size: int, text: TextConfig) -> Task:
 TASKS: dict[str, Callable[[], Task]] = {
     "imdb-lstm": partial(article, "imdb-lstm"),
     "imdb-simplernn": partial(article, "imdb-simplernn"),
-    "imdb-bilstm-400": partial(bilstm, "imdb", 64, TextConfig("words", maximum_length=400)),
     "imdb-bilstm-512": partial(bilstm, "imdb", 64, TextConfig("words", maximum_length=512)),
     "nsmc-bilstm": partial(bilstm, "nsmc", 128, TextConfig("bpe", vocabulary_size=16_000, maximum_length=60)),
 }
@@ -73,19 +77,19 @@ PYTORCH: Peers = {"PyTorch, padded": pytorch_padded, "PyTorch, packed": pytorch_
 PEERS: dict[str, Peers] = {
     "imdb-lstm": {"Keras, padded": keras_padded, **PYTORCH},
     "imdb-simplernn": {"Keras, padded": keras_padded, **PYTORCH},
-    "imdb-bilstm-400": PYTORCH,
     "imdb-bilstm-512": PYTORCH,
     "nsmc-bilstm": {**PYTORCH, "PyTorch, padded": pytorch_padded_by_batch},
 }
 
 
 def main(arguments: list[str]) -> None:
-    flushes = FLUSH in arguments
-    torch.set_flush_denormal(flushes)
-    for task in [each for each in arguments if each != FLUSH] or TASKS:
-        name = f"speed-{task}{'-flushed' if flushes else ''}"
+    tuned = TUNED in arguments
+    if tuned:
+        tune_process()
+    for task in [each for each in arguments if each != TUNED] or TASKS:
+        name = f"speed-{task}{'-tuned' if tuned else ''}"
         if result(name) is None:
-            record(name, {"task": task, "flushes": flushes, **measure(TASKS[task](), PEERS[task])})
+            record(name, {"task": task, "tuned": tuned, **measure(TASKS[task](), PEERS[task])})
 
 
 def measure(task: Task, peers: Peers) -> dict[str, Any]:
@@ -97,13 +101,17 @@ def measure(task: Task, peers: Peers) -> dict[str, Any]:
     ways: dict[str, Way] = {f"ours, {each}": partial(training(task, each), ours) for each in precisions}
     built = {name: build(task) for name, build in peers.items()}
     ways |= {name: partial(steps, list(theirs)) for name, steps in built.items() if steps}
-    limits = {f"layer alone, {each}": layer_alone(task, tokens_per_text, each) for each in precisions}
+    limits = {
+        f"{whose}, {each}": layer_alone(task, tokens_per_text, each, whose)
+        for each in precisions
+        for whose in WHOSE
+    }
     limits |= {f"matrix product, {each}": matrix_product(each) for each in precisions}
     seconds = in_turns({**ways, **limits})
     useful = encoder_operations(model, tokens) * (1 + model.bidirectional)
     dense = encoder_operations(model, STEPS * tokens_per_text * theirs.shape[1])
     operations = {f"ours, {each}": useful for each in precisions}
-    operations |= {name: dense if name.startswith("layer") else 2 * SIDE**3 for name in limits}
+    operations |= {name: dense if name.startswith(WHOSE) else 2 * SIDE**3 for name in limits}
     return {
         "configuration": task.configuration.to_mapping(),
         "versions": versions(),
@@ -143,15 +151,19 @@ def encoder_operations(model: ModelConfig, tokens: int) -> int:
     return 3 * 2 * weights * tokens
 
 
-def layer_alone(task: Task, tokens: int, precision: str) -> Way:
+def layer_alone(task: Task, tokens: int, precision: str, whose: str) -> Way:
     config, rows, dtype = task.configuration.model, task.configuration.train.batch_size, DTYPES[precision]
     layer = LAYERS[config.encoder](config.embedding_size, config.hidden_size, dtype=dtype)
+    parameters, read = list(layer.parameters()), lambda inputs: layer(inputs)[0]
+    if whose == OUR_LAYER:
+        read = RecurrentLayer(config.encoder, config.embedding_size, config.hidden_size, "torch")
+        parameters = list(read.parameters())
     inputs = torch.randn(tokens, rows, config.embedding_size, dtype=dtype, requires_grad=True)
     gradient = torch.randn(tokens, rows, config.hidden_size, dtype=dtype)
 
     def run() -> None:
         for _ in range(STEPS):
-            torch.autograd.grad(layer(inputs)[0], [inputs, *layer.parameters()], gradient)
+            torch.autograd.grad(read(inputs), [inputs, *parameters], gradient)
 
     return run
 

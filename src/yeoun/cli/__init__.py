@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         build_parser().print_help()
         return 2
     _accept_any_bytes()
+    # Threads that wait for each other awake take the cores from whoever else computes, many times over.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import_module(f".{options.verb}", __package__).run(options)
         sys.stdout.flush()
