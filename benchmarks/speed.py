@@ -9,9 +9,9 @@ batch of the task's size without padding), torch's and ours. *Useful* operations
 real tokens.
 
 A loss on the last state alone sends gradients back that vanish into denormal numbers, with which a CPU is far
-slower, and large tensors cost the mapping of their pages. TensorFlow takes such numbers for zero; PyTorch does,
-and asks for huge pages, with --tuned, as the program does (`tune_process`): a run of its own with results of its
-own, since it is the process that is tuned, for us and for them.
+slower, and large tensors cost the mapping of their pages. TensorFlow takes such numbers for zero; PyTorch
+does, and asks for huge pages, with --tuned, as the program does (`tune_process`): a run of its own with
+results of its own, since it is the process that is tuned, for us and for them.
 """
 
 from __future__ import annotations
