@@ -1,8 +1,9 @@
 """How many rows a second, from CSV to CSV?
 
-`yeoun predict` on a corpus's test rows, the whole process: start, model, reading, answering, writing. Beside
-it, from texts in memory: the linear baseline and fastText; and from token ids: BERT-base and DistilBERT of
-random weights, on an even sample of the rows by length, our tokens (at most 512) in place of word pieces.
+`yeoun predict` on an even sample of a corpus's test rows by length, the whole process: start, model,
+reading, answering, writing. Beside it, from texts in memory: the linear baseline and fastText; and from token
+ids, on a smaller such sample, our tokens (at most 512) in place of word pieces: BERT-base and DistilBERT of
+random weights.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from measurement import ROUNDS, Way, evenly, in_turns, spread
 from models import trained
 from peers import fasttext_labels, transformer, versions
@@ -28,22 +30,23 @@ from yeoun.data.sources import read_source
 from yeoun.data.tokens import TokenStore
 from yeoun.text.indexer import TextIndexer
 
-SAMPLES = {"nsmc": 1024, "imdb": 128}  # rows for the transformers
+ROWS = {"nsmc": 50_000, "imdb": 5_000}
+SAMPLES = {"nsmc": 512, "imdb": 32}  # rows for the transformers
 PRECISIONS = ("fp32", "bf16")
 TRANSFORMERS = {"BERT-base": "Bert", "DistilBERT": "DistilBert"}
 
 
 def main(corpora: list[str]) -> None:
-    for corpus in corpora or SAMPLES:
+    for corpus in corpora or ROWS:
         if result(f"rates-{corpus}") is None:
             record(f"rates-{corpus}", {"corpus": corpus, **measure(corpus)})
 
 
 def measure(corpus: str) -> dict[str, Any]:
     folders = {preset: trained(preset, corpus) for preset in ("fast", "balanced")}
-    texts = list(read_source(f"{corpus}:test").dataset.texts)
+    texts = sampled(read_source(f"{corpus}:test").dataset.texts, ROWS[corpus])
     bundle = ModelBundle.load(folders["balanced"])
-    store = sampled(bundle.indexer, texts, SAMPLES[corpus])
+    store = tokens(bundle.indexer, sampled(texts, SAMPLES[corpus]))
     with TemporaryDirectory() as folder:
         rows, labels = Path(folder) / "rows.csv", Path(folder) / "labels.csv"
         write(rows, texts)
@@ -79,11 +82,16 @@ def measure(corpus: str) -> dict[str, Any]:
     }
 
 
-def sampled(indexer: TextIndexer, texts: Sequence[str], count: int) -> TokenStore:
-    """Return the tokens of an even sample by length."""
+def sampled(texts: Sequence[str], count: int) -> list[str]:
+    """Return so many of the texts, evenly by length, in no order."""
     by_length = sorted(texts, key=len)
+    chosen = [by_length[i] for i in evenly(count, len(texts))]
+    return [chosen[i] for i in np.random.default_rng(0).permutation(len(chosen))]
+
+
+def tokens(indexer: TextIndexer, texts: Sequence[str]) -> TokenStore:
     longer = TextIndexer(indexer.tokenizer, replace(indexer.config, maximum_length=512))
-    return TokenStore.of(longer.index([by_length[i] for i in evenly(count, len(texts))]))
+    return TokenStore.of(longer.index(texts))
 
 
 def write(path: Path, texts: Sequence[str]) -> None:
