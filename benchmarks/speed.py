@@ -42,7 +42,7 @@ from yeoun.data.sources import read_source
 from yeoun.data.splits import stratified_split
 from yeoun.nn.cells import GATES
 from yeoun.nn.classifier import DTYPES
-from yeoun.nn.recurrent import RecurrentLayer
+from yeoun.nn.shards import by_rows, cores_for_shards
 from yeoun.recipes import read_recipe
 from yeoun.training.fit import tune_process
 
@@ -154,16 +154,22 @@ def encoder_operations(model: ModelConfig, tokens: int) -> int:
 def layer_alone(task: Task, tokens: int, precision: str, whose: str) -> Way:
     config, rows, dtype = task.configuration.model, task.configuration.train.batch_size, DTYPES[precision]
     layer = LAYERS[config.encoder](config.embedding_size, config.hidden_size, dtype=dtype)
-    parameters, read = list(layer.parameters()), lambda inputs: layer(inputs)[0]
-    if whose == OUR_LAYER:
-        read = RecurrentLayer(config.encoder, config.embedding_size, config.hidden_size, "torch")
-        parameters = list(read.parameters())
-    inputs = torch.randn(tokens, rows, config.embedding_size, dtype=dtype, requires_grad=True)
-    gradient = torch.randn(tokens, rows, config.hidden_size, dtype=dtype)
+    leaves = [torch.randn(tokens, rows, config.embedding_size, dtype=dtype, requires_grad=True)]
+    leaves += layer.parameters()
+    lengths = torch.full((rows,), tokens)
+    gradient = torch.randn(rows, tokens, config.hidden_size, dtype=dtype)
+
+    def read(inputs: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        return layer(inputs)[0].transpose(0, 1)
 
     def run() -> None:
         for _ in range(STEPS):
-            torch.autograd.grad(read(inputs), [inputs, *parameters], gradient)
+            if whose == OUR_LAYER:
+                with cores_for_shards():
+                    outputs = by_rows(read, leaves[0], lengths, leaves[1:])
+                    torch.autograd.grad(outputs, leaves, gradient)
+            else:
+                torch.autograd.grad(read(leaves[0], lengths), leaves, gradient)
 
     return run
 

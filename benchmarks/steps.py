@@ -15,6 +15,7 @@ from yeoun.data.rows import Dataset
 from yeoun.data.tokens import TokenStore
 from yeoun.inference import torch_forward
 from yeoun.nn.classifier import TextClassifier
+from yeoun.nn.shards import cores_for_shards
 from yeoun.text.indexer import TextIndexer
 from yeoun.training.loop import IndexedRows, Run, train_step
 from yeoun.training.optimization import build_optimizer
@@ -65,8 +66,9 @@ def training(task: Task, precision: str = "fp32") -> Steps:
     )
 
     def steps(batches: Batches) -> None:
-        for rows in batches:
-            train_step(run, collate(task.rows.store, rows, task.rows.labels))
+        with cores_for_shards():
+            for rows in batches:
+                train_step(run, collate(task.rows.store, rows, task.rows.labels))
 
     return steps
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from yeoun.nn.recurrent import RecurrentLayer, RecurrentStack
-from yeoun.nn.shards import SMALLEST, in_shards
+from yeoun.config import ModelConfig
+from yeoun.nn.classifier import TextClassifier
+from yeoun.nn.pooling import POOLINGS
+from yeoun.nn.shards import SMALLEST, by_rows, cores_for_shards
 
-ROWS = 3 * SMALLEST + 5
-DTYPES = (torch.float32, torch.bfloat16)
+ROWS, VOCABULARY = 3 * SMALLEST + 5, 40
+ENCODERS = ("rnn", "lstm", "gru", "convolution")
 
 
 @pytest.fixture(autouse=True, params=(2, 3))
@@ -23,108 +27,125 @@ def _threads(request: pytest.FixtureRequest) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def layer_and_inputs(encoder: str, dtype: torch.dtype) -> tuple[RecurrentLayer, Tensor]:
+def network_and_rows(precision: str = "fp32", **changed: object) -> tuple[TextClassifier, Tensor, Tensor]:
     torch.manual_seed(0)
-    layer = RecurrentLayer(encoder, 6, 10, "keras")
-    return layer, torch.randn(13, ROWS, 6, dtype=dtype, requires_grad=True)
+    settings = {"embedding_size": 6, "hidden_size": 10, "layers": 2, "dropout": 0.3, **changed}
+    network = TextClassifier(ModelConfig(**settings), VOCABULARY, 3)  # type: ignore[arg-type]
+    network.precision = precision
+    return network, torch.randint(3, VOCABULARY, (ROWS, 13)), torch.randint(0, 14, (ROWS,))
 
 
-def whole(layer: RecurrentLayer, inputs: Tensor) -> Tensor:
-    return layer._run(inputs, [weight.to(inputs.dtype) for weight in layer.weights])
+def on_one_thread(network: nn.Module, token_ids: Tensor, lengths: Tensor) -> Tensor:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        logits: Tensor = network(token_ids, lengths)
+        return logits
+    finally:
+        torch.set_num_threads(threads)
 
 
-def gradients(outputs: Tensor, layer: nn.Module, inputs: Tensor) -> list[Tensor]:
-    torch.manual_seed(1)
-    wanted = [inputs, *(p for p in layer.parameters() if p.requires_grad)]
-    return list(torch.autograd.grad(outputs, wanted, torch.randn_like(outputs)))
+def gradients(logits: Tensor, network: nn.Module) -> list[Tensor]:
+    wanted = [p for p in network.parameters() if p.requires_grad]
+    return list(torch.autograd.grad(logits.square().sum(), wanted))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("encoder", ["lstm", "gru", "rnn"])
-def test_divided_rows_give_the_same_bits(encoder: str, dtype: torch.dtype) -> None:
-    layer, inputs = layer_and_inputs(encoder, dtype)
-    together = whole(layer, inputs)
-    assert torch.equal(layer(inputs), together)
+@pytest.mark.parametrize(("encoder", "pooling"), list(itertools.product(ENCODERS, POOLINGS)))
+def test_divided_rows_give_the_same_answers_and_gradients(encoder: str, pooling: str) -> None:
+    network, *rows = network_and_rows(
+        encoder=encoder, pooling=pooling, bidirectional=encoder != "convolution"
+    )
+    network.eval()
+    together, divided = on_one_thread(network, *rows), network(*rows)
+    torch.testing.assert_close(divided, together, rtol=1e-6, atol=1e-6)
+    for ours, theirs in zip(gradients(divided, network), gradients(together, network), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_divided_rows_give_the_bits_they_give_together(precision: str) -> None:
+    network, *rows = network_and_rows(precision, pooling="last")
+    network.eval()
+    together = on_one_thread(network, *rows)
+    assert torch.equal(network(*rows), together)
     for asks_no_gradient in (torch.no_grad, torch.inference_mode):
         with asks_no_gradient():
-            answer = layer(inputs)
+            answer = network(*rows)
         assert torch.equal(answer, together)
         assert not answer.requires_grad
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("encoder", ["lstm", "gru", "rnn"])
-def test_divided_rows_give_the_same_gradients(encoder: str, dtype: torch.dtype) -> None:
-    layer, inputs = layer_and_inputs(encoder, dtype)
-    exact, *of_weights = gradients(whole(layer, inputs), layer, inputs)
-    divided, *summed = gradients(layer(inputs), layer, inputs)
-    assert torch.equal(divided, exact)
-    limit = 1e-5 if dtype == torch.float32 else 2e-2
-    for ours, theirs in zip(summed, of_weights, strict=True):
-        assert (ours - theirs).abs().max() <= limit * theirs.abs().max()
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_same_seed_drops_the_same_units_and_moves_the_same_way(precision: str) -> None:
+    network, *rows = network_and_rows(precision)
+    outcomes = []
+    for _ in range(3):
+        torch.manual_seed(7)
+        logits = network(*rows)
+        outcomes.append([logits, *gradients(logits, network)])
+    for again in outcomes[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(outcomes[0], again, strict=True))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_divided_rows_give_the_same_gradients_each_time(dtype: torch.dtype) -> None:
-    layer, inputs = layer_and_inputs("lstm", dtype)
-    first, second = (gradients(layer(inputs), layer, inputs) for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+def test_shards_drop_different_units() -> None:
+    network, *rows = network_and_rows(dropout=0.5)
+    same = [each[:1].expand(ROWS, *each.shape[1:]) for each in (rows[0], torch.tensor([13]))]
+    network.config = ModelConfig(dropout=0.0)  # of the layers alone, which read in shards
+    assert len(network(*same).unique(dim=0)) > torch.get_num_threads()
 
 
-def test_a_layer_whose_inputs_are_fixed_learns_all_the_same() -> None:
-    layer, inputs = layer_and_inputs("lstm", torch.float32)
-    fixed = inputs.detach()
-    layer(fixed).sum().backward()
-    summed = layer.weight_hidden.grad
-    layer.weight_hidden.grad = None
-    whole(layer, fixed).sum().backward()
-    torch.testing.assert_close(summed, layer.weight_hidden.grad)
+def test_an_encoder_whose_inputs_are_fixed_learns_all_the_same() -> None:
+    network, *rows = network_and_rows(layers=1)
+    network.eval()
+    network.embedding.weight.requires_grad_(False)
+    divided = gradients(network(*rows), network)
+    for ours, theirs in zip(divided, gradients(on_one_thread(network, *rows), network), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_a_stack_of_both_directions_is_divided_layer_by_layer() -> None:
-    torch.manual_seed(0)
-    stack = RecurrentStack("gru", 6, 10, 2, True, 0.0, "torch")
-    inputs = torch.randn(13, ROWS, 6, requires_grad=True)
-    lengths = torch.randint(0, 14, (ROWS,))
-    divided = stack(inputs, lengths).joined()
+def sums(inputs: Tensor, lengths: Tensor) -> Tensor:
+    seen.append((torch.get_num_threads(), inputs.shape[1]))
+    return inputs.sum(0)
+
+
+seen: list[tuple[int, int]] = []
+
+
+@pytest.mark.parametrize("manner", [nullcontext, cores_for_shards])
+def test_each_shard_has_one_thread_and_the_caller_keeps_its_own(
+    manner: type[AbstractContextManager[None]],
+) -> None:
+    seen.clear()
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    together = stack(inputs, lengths).joined()
-    torch.set_num_threads(threads)
-    assert torch.equal(divided, together)
-    torch.testing.assert_close(gradients(divided, stack, inputs), gradients(together, stack, inputs))
+    with manner(), torch.no_grad():
+        summed = by_rows(sums, torch.ones(2, ROWS, 3), torch.ones(ROWS), [])
+    assert torch.equal(summed, torch.full((ROWS, 3), 2.0))
+    assert [used for used, _ in seen] == [1] * threads
+    assert sum(rows for _, rows in seen) == ROWS
+    assert torch.get_num_threads() == threads
 
 
-def test_each_shard_is_read_on_one_thread_and_the_caller_keeps_its_own() -> None:
-    seen: list[int] = []
-
-    def kernel(inputs: Tensor, weights: list[Tensor]) -> Tensor:
-        seen.append(torch.get_num_threads())
-        return inputs
-
+def test_torch_keeps_to_one_thread_beside_shards_that_have_the_cores() -> None:
     threads = torch.get_num_threads()
-    with torch.no_grad():
-        in_shards(kernel, torch.zeros(2, ROWS, 3), [])
-    assert seen == [1] * threads
+    with cores_for_shards():
+        assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == threads
 
 
 def test_few_rows_are_not_divided() -> None:
-    seen: list[tuple[int, ...]] = []
-
-    def kernel(inputs: Tensor, weights: list[Tensor]) -> Tensor:
-        seen.append(tuple(inputs.shape))
-        return inputs
-
-    in_shards(kernel, torch.zeros(2, 2 * SMALLEST - 1, 3), [])
-    assert seen == [(2, 2 * SMALLEST - 1, 3)]
+    seen.clear()
+    by_rows(sums, torch.zeros(2, 2 * SMALLEST - 1, 3), torch.ones(2 * SMALLEST - 1), [])
+    assert seen == [(torch.get_num_threads(), 2 * SMALLEST - 1)]
 
 
-def test_what_a_shard_raises_reaches_the_caller_who_keeps_the_threads() -> None:
-    def kernel(inputs: Tensor, weights: list[Tensor]) -> Tensor:
+@pytest.mark.parametrize("manner", [nullcontext, cores_for_shards])
+def test_what_a_shard_raises_reaches_the_caller_who_keeps_the_threads(
+    manner: type[AbstractContextManager[None]],
+) -> None:
+    def fail(inputs: Tensor, lengths: Tensor) -> Tensor:
         raise RuntimeError("no such kernel")
 
     threads = torch.get_num_threads()
-    with pytest.raises(RuntimeError, match="no such kernel"):
-        in_shards(kernel, torch.zeros(2, ROWS, 3), [])
+    with manner(), pytest.raises(RuntimeError, match="no such kernel"):
+        by_rows(fail, torch.zeros(2, ROWS, 3), torch.ones(ROWS), [])
     assert torch.get_num_threads() == threads

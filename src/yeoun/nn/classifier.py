@@ -15,6 +15,7 @@ from .encoded import Encoded
 from .ngrams import NgramFeatures, NgramScores
 from .pooling import POOLINGS
 from .recurrent import RecurrentStack
+from .shards import by_rows
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -76,8 +77,11 @@ class TextClassifier(nn.Module):
 
     def read(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits of what `embed` gave: encoded, pooled, classified."""
-        steps = self.steps(lengths)
-        return self.classify(self.pool(self.encode(embedded, steps), steps))
+        reads = [p for name, p in self.named_parameters() if name.startswith(("encoder.", "pooling."))]
+        return self.classify(by_rows(self._read_rows, embedded, self.steps(lengths), reads))
+
+    def _read_rows(self, embedded: Tensor, steps: Tensor) -> Tensor:
+        return self.pool(self.encode(embedded, steps), steps)
 
     def forward(self, token_ids: Tensor, lengths: Tensor, features: NgramFeatures | None = None) -> Tensor:
         """Return the logits of `token_ids` [N, T] (int64), of which row n has `lengths[n]` real, and of the

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .dropout import drop
 from .encoded import Encoded
 from .masking import real_positions
 
@@ -43,7 +44,7 @@ class ConvolutionStack(nn.Module):
         self.width = hidden * len(WIDTHS)
         sizes = [inputs] + [self.width] * (layers - 1)
         self.layers = nn.ModuleList(ConvolutionLayer(size, hidden) for size in sizes)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
 
     def named_layers(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield `(name, layer)` in the order of the forward pass."""
@@ -55,6 +56,6 @@ class ConvolutionStack(nn.Module):
         outputs = inputs.permute(1, 2, 0)
         for depth, layer in enumerate(self.layers):
             if depth:
-                outputs = self.dropout(outputs)
+                outputs = drop(outputs, self.dropout, self.training)
             outputs = layer(outputs.masked_fill(~real, 0.0))
         return Encoded(outputs.permute(2, 0, 1))

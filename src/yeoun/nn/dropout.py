@@ -1,4 +1,4 @@
-"""Noise on words and embeddings, in training only."""
+"""Noise on words, embeddings and units, in training only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..config import UNKNOWN_ID
+from .shards import randomness
 
 
 def word_dropout(token_ids: Tensor, share: float, training: bool) -> Tensor:
@@ -22,3 +23,11 @@ def locked_dropout(embedded: Tensor, share: float, training: bool) -> Tensor:
         return embedded
     kept = torch.rand(1, *embedded.shape[1:], device=embedded.device) >= share
     return embedded * (kept / (1.0 - share)).to(embedded.dtype)
+
+
+def drop(outputs: Tensor, share: float, training: bool) -> Tensor:
+    """Return `outputs` of any shape with a `share` of units dropped, each by itself."""
+    if not training or share == 0.0:
+        return outputs
+    kept = torch.rand(outputs.shape, generator=randomness(), device=outputs.device) >= share
+    return outputs * (kept / (1.0 - share)).to(outputs.dtype)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from .cells import GATES, CellWeights
+from .dropout import drop
 from .encoded import Encoded
 from .masking import reversal_index, reverse
-from .shards import in_shards
 
 
 class RecurrentLayer(nn.Module):
@@ -55,9 +55,7 @@ class RecurrentLayer(nn.Module):
         return CellWeights(self.weight_input, self.weight_hidden, self.bias_input, self.bias_hidden)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return in_shards(self._run, inputs, self.weights)
-
-    def _run(self, inputs: Tensor, weights: list[Tensor]) -> Tensor:
+        weights = [w.to(inputs.dtype) for w in self.weights]
         zero = inputs.new_zeros(1, inputs.shape[1], self.weight_hidden.shape[1])
         # has_biases, num_layers, dropout, train, bidirectional, batch_first
         settings = (True, 1, 0.0, self.training, False, False)
@@ -87,7 +85,7 @@ class RecurrentStack(nn.Module):
         self.backwards = nn.ModuleList(
             RecurrentLayer(encoder, size, hidden, initialization) for size in (sizes if bidirectional else [])
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
 
     def named_layers(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield `(name, layer)` in the order of the forward pass."""
@@ -100,7 +98,7 @@ class RecurrentStack(nn.Module):
         index = reversal_index(lengths, len(inputs)) if self.backwards else None
         encoded = Encoded(inputs)
         for depth, ahead in enumerate(self.forwards):
-            outputs = self.dropout(encoded.joined()) if depth else inputs
+            outputs = drop(encoded.joined(), self.dropout, self.training) if depth else inputs
             behind = None
             if index is not None:
                 behind = self.backwards[depth](reverse(outputs, index))

@@ -7,85 +7,115 @@ the rows are divided instead, and each shard goes through all steps by itself.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.autograd.function import Function
 
 SMALLEST = 16  # rows in a shard; with fewer a kernel wastes more than another thread gains
-Kernel = Callable[[Tensor, list[Tensor]], Tensor]
+Read = Callable[[Tensor, Tensor], Tensor]
 T = TypeVar("T")
 
 
-def in_shards(kernel: Kernel, inputs: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """Return `kernel(inputs, weights)` [T, N, H] of `inputs` [T, N, E] with the N rows divided among threads.
+class _Thread(threading.local):
+    """What a thread knows: how many cores its shards may take where torch itself is kept to one thread, and
+    where a shard's random numbers come from."""
 
-    The kernel treats each row by itself; it gets the `weights` (fp32) in the dtype of `inputs`. Gradients of
-    the weights are summed in fp32 and in the order of the shards, so that they are the same each time.
+    cores: int | None = None
+    generator: Generator | None = None
+
+
+_here = _Thread()
+
+
+@contextmanager
+def cores_for_shards() -> Iterator[None]:
+    """Keep torch to one thread but for the shards, which get the others. Else torch's threads wait awake
+    between its operations, on the cores that the shards need."""
+    _here.cores = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(_here.cores)
+        _here.cores = None
+
+
+def randomness() -> Generator | None:
+    """Return where the random numbers of this shard come from, None outside shards: torch's own source."""
+    return _here.generator
+
+
+def by_rows(read: Read, inputs: Tensor, lengths: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    """Return `read(inputs, lengths)` [N, D] of `inputs` [T, N, E] and `lengths` [N], the rows divided.
+
+    `read` treats each row by itself. Its parameters' gradients are summed in the order of the shards, so that
+    they are the same each time.
     """
-    shards = min(torch.get_num_threads(), inputs.shape[1] // SMALLEST)
+    shards = min(_here.cores or torch.get_num_threads(), inputs.shape[1] // SMALLEST)
     if inputs.device.type != "cpu" or shards < 2:
-        return kernel(inputs, [weight.to(inputs.dtype) for weight in weights])
+        return read(inputs, lengths)
     if torch.is_grad_enabled():
-        outputs: Tensor = _Shards.apply(kernel, shards, inputs, *weights)  # type: ignore[no-untyped-call]
+        outputs: Tensor = _Shards.apply(read, shards, inputs, lengths, *parameters)  # type: ignore[no-untyped-call]
         return outputs
-    cast = [weight.to(inputs.dtype) for weight in weights]
-    return torch.cat(_at_once(lambda rows: kernel(rows, cast), _divide(inputs, shards)), dim=1)
+    parts = zip(inputs.chunk(shards, dim=1), lengths.chunk(shards), strict=True)
+    return torch.cat(_at_once(lambda part: read(*part), list(parts)))
 
 
 class _Shards(Function):
     """Each shard keeps a graph of its own, so that the way back is divided too."""
 
     @staticmethod
-    def forward(ctx: Any, kernel: Kernel, shards: int, inputs: Tensor, *weights: Tensor) -> Tensor:
-        cast = [weight.to(inputs.dtype) for weight in weights]
-        needed = ctx.needs_input_grad[2:]
-
-        def read(rows: Tensor) -> tuple[list[Tensor], Tensor]:
-            leaves = [
-                leaf.detach().requires_grad_(need) for leaf, need in zip([rows, *cast], needed, strict=True)
-            ]
+    def forward(
+        ctx: Any, read: Read, shards: int, inputs: Tensor, lengths: Tensor, *parameters: Tensor
+    ) -> Tensor:
+        def begin(part: tuple[Tensor, Tensor, int]) -> tuple[Tensor, Tensor]:
+            rows, steps, seed = part
+            _here.generator = Generator().manual_seed(seed)
             with torch.enable_grad():
-                return leaves, kernel(leaves[0], leaves[1:])
+                rows = rows.detach().contiguous().requires_grad_(ctx.needs_input_grad[2])
+                return rows, read(rows, steps)
 
-        ctx.read = _at_once(read, _divide(inputs, shards))
-        return torch.cat([outputs.detach() for _, outputs in ctx.read], dim=1)
+        seeds = torch.randint(2**62, (shards,)).tolist()
+        ctx.parameters = parameters
+        ctx.shards = _at_once(
+            begin, list(zip(inputs.chunk(shards, 1), lengths.chunk(shards), seeds, strict=True))
+        )
+        return torch.cat([outputs.detach() for _, outputs in ctx.shards])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        needed = ctx.needs_input_grad[2:]
+        needed = [ctx.needs_input_grad[2], *ctx.needs_input_grad[4:]]
 
-        def read_back(part: tuple[tuple[list[Tensor], Tensor], Tensor]) -> list[Tensor | None]:
-            (leaves, outputs), rows = part
-            wanted = [leaf for leaf in leaves if leaf.requires_grad]
-            found = iter(torch.autograd.grad(outputs, wanted, rows))
+        def finish(part: tuple[tuple[Tensor, Tensor], Tensor]) -> list[Tensor | None]:
+            (rows, outputs), its_gradient = part
+            leaves = zip([rows, *ctx.parameters], needed, strict=True)
+            found = iter(torch.autograd.grad(outputs, [leaf for leaf, need in leaves if need], its_gradient))
             return [next(found) if need else None for need in needed]
 
-        parts = list(zip(ctx.read, _divide(gradient, len(ctx.read)), strict=True))
-        del ctx.read
-        of_inputs, *of_weights = zip(*_at_once(read_back, parts), strict=True)
-        whole = torch.cat(of_inputs, dim=1) if needed[0] else None
-        summed = [
-            sum(each.float() for each in shards) if shards[0] is not None else None for shards in of_weights
-        ]
-        return None, None, whole, *summed
-
-
-def _divide(rows: Tensor, shards: int) -> list[Tensor]:
-    return [part.contiguous() for part in rows.chunk(shards, dim=1)]
+        parts = list(zip(ctx.shards, gradient.chunk(len(ctx.shards)), strict=True))
+        del ctx.shards
+        of_rows, *of_parameters = zip(*_at_once(finish, parts), strict=True)
+        whole = torch.cat(of_rows, dim=1) if needed[0] else None
+        return (
+            None,
+            None,
+            whole,
+            None,
+            *(sum(each) if each[0] is not None else None for each in of_parameters),
+        )
 
 
 def _at_once(work: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
     """Return the work on each part, all of them at the same time, each on one thread."""
-    threads, records, infers = (
-        torch.get_num_threads(),
-        torch.is_grad_enabled(),
-        torch.is_inference_mode_enabled(),
-    )
+    threads = torch.get_num_threads()
+    records, infers = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
 
     def alone(part: Any) -> T:
         torch.set_num_threads(1)
@@ -93,7 +123,7 @@ def _at_once(work: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
             return work(part)
 
     try:
-        return list(_pool(os.getpid(), threads).map(alone, parts))
+        return list(_pool(os.getpid(), len(parts)).map(alone, parts))
     finally:
         torch.set_num_threads(threads)  # a thread's own number is also what new threads start with
 

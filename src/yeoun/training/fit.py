@@ -24,6 +24,7 @@ from ..evaluation.linear import fit_linear
 from ..evaluation.metrics import choose_thresholds, measure, score_answers
 from ..inference import answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier, count_parameters
+from ..nn.shards import cores_for_shards
 from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
 from ..text.vectors import read_vectors
@@ -112,7 +113,8 @@ def fit(
         run = _start(indexer, store, train, valid, configuration, seed, precision, device)
         if folder is not None:
             folder.begin(identity, indexer, resume, force)
-        _go_on(run, folder, watch)
+        with cores_for_shards():
+            _go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
         # One after another, since the linear machines draw from one source of random numbers, too.
         some = sample(train, BASELINE_ROWS, seed)
