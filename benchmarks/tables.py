@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean, median, stdev
-from typing import Any
+from statistics import mean, median
 
+from accuracy_tables import TABLES as ACCURACY
+from accuracy_tables import spread
 from performance_tables import TABLES as PERFORMANCE
-from performance_tables import markdown
 from record import RESULTS, result
 
 from yeoun.recipes import read_recipe
@@ -26,50 +25,6 @@ DOCUMENTS = (
 )
 
 
-def corpora() -> str:
-    def lines() -> Iterator[str]:
-        for corpus in ("imdb", "nsmc", "20news"):
-            for preset, (run, *_) in _runs_of(corpus):
-                test = run["test"]
-                low, high = test["accuracy_ci95"]
-                yield (
-                    f"{corpus} | {preset} | {test['accuracy']:.4f} | {low:.4f} to {high:.4f}"
-                    f" | {test['recurrent_alone']['accuracy']:.4f}"
-                    f" | {test['linear_baseline']['accuracy']:.4f} | {run['command_seconds'] / 60:.1f} min"
-                )
-
-    head = "corpus | preset | this model, test | 95 % interval | recurrent half | linear baseline | command"
-    return markdown(head, lines())
-
-
-def accuracy() -> str:
-    def lines() -> Iterator[str]:
-        for corpus in ("imdb", "nsmc", "20news", "20news-stripped", "20news-random"):
-            for preset, runs in _runs_of(corpus):
-                tests = [run["test"] for run in runs]
-                own = _spread([test["accuracy"] for test in tests])
-                half, linear = (
-                    _spread([test[name]["accuracy"] for test in tests])
-                    for name in ("recurrent_alone", "linear_baseline")
-                )
-                error = mean(test["ece"] for test in tests)
-                minutes = mean(run["command_seconds"] for run in runs) / 60
-                yield (
-                    f"{corpus} | {preset} | {own} | {half} | {linear} | {error:.4f}"
-                    f" | {minutes:.1f} min | {len(runs)}"
-                )
-
-    head = "corpus | preset | test | recurrent half | linear baseline | calibration error | command | seeds"
-    return markdown(head, lines())
-
-
-def _runs_of(corpus: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield each preset that was run on a corpus with its runs, by seed."""
-    for preset in ("fast", "balanced"):
-        if runs := [run for seed in range(3) if (run := result(f"accuracy-{preset}-{corpus}-{seed}"))]:
-            yield preset, runs
-
-
 def recipes() -> str:
     return table(RESULTS / "recipes")
 
@@ -83,7 +38,7 @@ def sentences() -> str:
     system = "nsmc-bilstm"
     forms = [results_of(RESULTS / "recipes", name) for name in (f"{system}-as-published", system)]
     for sentence, published in read_recipe(system).about["sentences"].items():
-        said = (_spread([run["sentences"][sentence] for run in runs]) for runs in forms)
+        said = (spread([run["sentences"][sentence] for run in runs]) for runs in forms)
         lines.append(f"| {sentence} | {published} | {' | '.join(said)} |")
     return "\n".join(lines)
 
@@ -114,7 +69,7 @@ def cells() -> str:
         for cell, figures in of_cell.items():
             lines.append(
                 f"| {task} | {cell} | {figures['gates']} | {figures['parameters']:,}"
-                f" | {figures['seconds_an_epoch']:.1f} | {_spread(figures['test_by_seed'])}"
+                f" | {figures['seconds_an_epoch']:.1f} | {spread(figures['test_by_seed'])}"
                 f" | {figures['test_shuffled']:.4f} |"
             )
     return "\n".join(lines)
@@ -128,17 +83,12 @@ def schemes() -> str:
         if runs:
             one = runs[0]
             lines.append(
-                f"| {scheme} | {_spread([run['validation'] for run in runs])}"
-                f" | {_spread([run['test'] for run in runs])} | {one['vocabulary']:,}"
+                f"| {scheme} | {spread([run['validation'] for run in runs])}"
+                f" | {spread([run['test'] for run in runs])} | {one['vocabulary']:,}"
                 f" | {one['unknown_share']:.2%} | {one['tokens_per_text']:.1f}"
                 f" | {median(run['training_seconds'] for run in runs):.0f} s | {len(runs)} |"
             )
     return "\n".join(lines)
-
-
-def _spread(figures: list[float]) -> str:
-    spread = f" ± {stdev(figures):.4f}" if len(figures) > 1 else ""
-    return f"{mean(figures):.4f}{spread}"
 
 
 def indexing() -> str:
@@ -176,8 +126,8 @@ def vectors() -> str:
     lines.append("|---|---|---|---|")
     for start, words in (("random", "random vectors"), ("given", "the other model's vectors")):
         lines.append(
-            f"| {words} | {_spread([each['test'] for each in run[start]])}"
-            f" | {_spread([each['linear_baseline'] for each in run[start]])}"
+            f"| {words} | {spread([each['test'] for each in run[start]])}"
+            f" | {spread([each['linear_baseline'] for each in run[start]])}"
             f" | {mean(each['vector_coverage'] for each in run[start]):.1%} |"
         )
     return "\n".join(lines)
@@ -229,8 +179,7 @@ KOREAN = {
 }
 
 TABLES = {
-    "corpora": corpora,
-    "accuracy": accuracy,
+    **ACCURACY,
     "recipes": recipes,
     "defects": recipe_defects,
     "sentences": sentences,
