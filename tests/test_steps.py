@@ -11,6 +11,9 @@ import torch
 from torch import nn
 
 from yeoun.config import ModelConfig, TrainConfig
+from yeoun.data.batches import collate
+from yeoun.data.tokens import TokenStore
+from yeoun.inference import torch_forward
 from yeoun.nn.classifier import TextClassifier
 from yeoun.training.objective import adversary
 from yeoun.training.optimization import build_optimizer, clip_gradients
@@ -111,3 +114,13 @@ def test_sparse_and_dense_gradients_are_clipped_together() -> None:
         assert (ours.grad is None) == (theirs.grad is None)
         if ours.grad is not None and theirs.grad is not None:
             torch.testing.assert_close(ours.grad.to_dense(), theirs.grad)
+
+
+def test_answering_leaves_the_network_its_precision_so_threads_may_differ_in_theirs() -> None:
+    model = network().train()
+    batch = collate(TokenStore(np.array([3, 4, 5], np.int32), np.array([0, 3])), np.arange(1))
+    alone = [torch_forward(model, precision)(batch) for precision in ("fp32", "bf16")]
+    fp32, bf16 = (torch_forward(model, precision) for precision in ("fp32", "bf16"))
+    together = [fp32(batch), bf16(batch), fp32(batch)]
+    assert [answer.tolist() for answer in together] == [each.tolist() for each in (*alone, alone[0])]
+    assert (model.training, model.precision) == (True, "fp32")

@@ -12,7 +12,9 @@ import gzip
 import io
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,13 +32,24 @@ Table = Sequence[Sequence[str]]
 def label_rows(
     bundle: ModelBundle, rows: Iterable[Row], column: str, precision: str = "fp32", runtime: str = "torch"
 ) -> Iterator[Labelled]:
-    """Yield the rows in chunks, each row with its answer, or None where it could not be read."""
-    waiting = iter(rows)
-    while chunk := list(islice(waiting, CHUNK)):
+    """Yield the rows in chunks, each row with its answer, or None where it could not be read.
+
+    Two chunks are under way at a time, so that one is indexed while the other is answered.
+    """
+
+    def label(chunk: list[Row]) -> Labelled:
         chunk = [_with_text(row, column) for row in chunk]
         texts = [row.cells[column] for row in chunk if row.error is None]
         answers = iter(predict(bundle, texts, precision, runtime))
-        yield [(row, next(answers) if row.error is None else None) for row in chunk]
+        return [(row, next(answers) if row.error is None else None) for row in chunk]
+
+    waiting, under_way = iter(rows), deque[Future[Labelled]]()
+    with ThreadPoolExecutor(2) as threads:
+        while (chunk := list(islice(waiting, CHUNK))) or under_way:
+            if chunk:
+                under_way.append(threads.submit(label, chunk))
+            if len(under_way) == 2 or not chunk:
+                yield under_way.popleft().result()
 
 
 def _with_text(row: Row, column: str) -> Row:

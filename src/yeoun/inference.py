@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -139,11 +140,11 @@ def torch_forward(network: TextClassifier, precision: str = "fp32") -> Forward:
 
     from .nn.ngrams import NgramFeatures
 
+    answering = copy(network).eval()  # the same weights, so that threads may answer side by side
+    answering.precision = precision
+    device = network.embedding.weight.device
+
     def forward(batch: Batch) -> Floats:
-        was_training, trained_in = network.training, network.precision
-        network.eval()
-        network.precision = precision
-        device = network.embedding.weight.device
         with torch.inference_mode():
             token_ids, lengths, *features = (
                 torch.from_numpy(array).to(device)
@@ -155,9 +156,7 @@ def torch_forward(network: TextClassifier, precision: str = "fp32") -> Forward:
                     batch.feature_offsets,
                 )
             )
-            logits = network(token_ids, lengths, NgramFeatures(*features)).cpu()
-        network.train(was_training)
-        network.precision = trained_in
+            logits = answering(token_ids, lengths, NgramFeatures(*features)).cpu()
         return np.asarray(logits.numpy(), np.float32)
 
     return forward

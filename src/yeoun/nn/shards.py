@@ -114,21 +114,28 @@ class _Shards(Function):
 
 def _at_once(work: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
     """Return the work on each part, all of them at the same time, each on one thread."""
-    threads = torch.get_num_threads()
     records, infers = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
 
     def alone(part: Any) -> T:
-        torch.set_num_threads(1)
         with torch.inference_mode(infers), torch.set_grad_enabled(records):
             return work(part)
 
-    try:
-        return list(_pool(os.getpid(), len(parts)).map(alone, parts))
-    finally:
-        torch.set_num_threads(threads)  # a thread's own number is also what new threads start with
+    return list(_pool(os.getpid(), len(parts)).map(alone, parts))
 
 
 @cache
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Return the threads of this process; those of a parent are not there after a fork."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="yeoun-shard")
+    """Return the threads of this process, each of which computes alone; after a fork they are others."""
+    own, begun = torch.get_num_threads(), threading.Barrier(threads + 1)
+
+    def begin() -> None:
+        torch.get_num_threads()  # which a thread takes from the others once, when it first asks
+        torch.set_num_threads(1)
+        begun.wait()
+
+    pool = ThreadPoolExecutor(threads, "yeoun-shard", begin)
+    for _ in range(threads):
+        pool.submit(int)
+    begun.wait()
+    torch.set_num_threads(own)  # what a thread asked for last is also what new threads start with
+    return pool
