@@ -19,6 +19,7 @@ from yeoun.data.sources import read_source
 ROWS, DRAWS = 2_000, 3
 VALUES = {
     "text.scheme": "bpe",
+    "model.ngrams": False,
     "text.vocabulary_size": 4_000,
     "text.minimum_count": 1,
     "model.hidden_size": 64,

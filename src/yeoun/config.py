@@ -97,7 +97,7 @@ class ModelConfig:
 
     inputs: what the encoder reads: an `embedding`, a learned vector a token; or the `counts` of the text
         scheme of that name, which sets it.
-    encoder: the recurrent cell (LSTM alone has a fused kernel on the CPU and is the fastest there), or
+    encoder: the recurrent cell (LSTM alone has a fused kernel on the CPU), or
         a `convolution` over 3, 4 and 5 neighbouring words.
     hidden_size: units per direction and layer, or filters per width.
     layers: stacked layers. bidirectional: a second stack reads each text from its end (recurrent only).
