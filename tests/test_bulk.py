@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from conftest import make_rows
-from yeoun import bulk
+from yeoun import bulk, inference
 from yeoun.bundle import ModelBundle
 from yeoun.data.readers import Row
 from yeoun.errors import OutputError, ResumeError
@@ -49,15 +49,15 @@ def table(tmp_path: Path) -> Path:
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
     """Let the answering of a later chunk be interrupted."""
-    answer, done = bulk.predict, []
+    answer, done = inference._answer_indexed, []
 
-    def predict(*given: object) -> object:
+    def interrupted(*given: object) -> object:
         done.append(None)
         if len(done) > chunks:
             raise KeyboardInterrupt
         return answer(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bulk, "predict", predict)
+    monkeypatch.setattr(inference, "_answer_indexed", interrupted)
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.tsv", "out.txt", "out.jsonl", "out.csv.gz"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from threading import Thread
 
 import pytest
 import torch
@@ -91,7 +92,7 @@ def test_shards_drop_different_units() -> None:
     network, *rows = network_and_rows(dropout=0.5)
     same = [each[:1].expand(ROWS, *each.shape[1:]) for each in (rows[0], torch.tensor([13]))]
     network.config = ModelConfig(dropout=0.0)  # of the layers alone, which read in shards
-    assert len(network(*same).unique(dim=0)) > torch.get_num_threads()
+    assert len(network(*same).unique(dim=0)) == ROWS
 
 
 def test_an_encoder_whose_inputs_are_fixed_learns_all_the_same() -> None:
@@ -130,6 +131,43 @@ def test_torch_keeps_to_one_thread_beside_shards_that_have_the_cores() -> None:
     with cores_for_shards():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == threads
+
+
+def test_new_threads_start_with_torchs_own_number_beside_shards_that_have_the_cores() -> None:
+    threads, found = torch.get_num_threads(), []
+    with cores_for_shards():
+        asking = Thread(target=lambda: found.append(torch.get_num_threads()))
+        asking.start()
+        asking.join()
+    assert found == [threads]
+
+
+def test_cores_given_to_shards_twice_are_the_same() -> None:
+    threads = torch.get_num_threads()
+    seen.clear()
+    with cores_for_shards():
+        with cores_for_shards():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 1
+        by_rows(sums, torch.zeros(2, ROWS, 3), torch.ones(ROWS), [])
+    assert len(seen) == torch.get_num_threads() == threads
+
+
+def test_rows_that_do_not_divide_evenly_are_all_read() -> None:
+    torch.set_num_threads(18)
+    rows = torch.rand(2, 18 * SMALLEST + 1, 3, requires_grad=True)
+    answer = by_rows(sums, rows, torch.ones(rows.shape[1]), [])
+    answer.sum().backward()
+    assert torch.equal(answer, rows.sum(0))
+    assert torch.equal(rows.grad, torch.ones_like(rows))
+
+
+def test_the_way_back_is_gone_once() -> None:
+    rows = torch.rand(2, ROWS, 3, requires_grad=True)
+    answer = by_rows(sums, rows, torch.ones(ROWS), []).sum()
+    answer.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="once"):
+        answer.backward()
 
 
 def test_few_rows_are_not_divided() -> None:

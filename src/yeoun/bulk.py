@@ -14,7 +14,6 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from .bundle import ModelBundle
 from .data.readers import Row
 from .errors import OutputError, ResumeError
 from .files import write_durably
-from .inference import CHUNK, Prediction, predict
+from .inference import CHUNK, Prediction, answers_of, predict_chunks
 
 Labelled = list[tuple[Row, Prediction | None]]
 Table = Sequence[Sequence[str]]
@@ -32,24 +31,17 @@ Table = Sequence[Sequence[str]]
 def label_rows(
     bundle: ModelBundle, rows: Iterable[Row], column: str, precision: str = "fp32", runtime: str = "torch"
 ) -> Iterator[Labelled]:
-    """Yield the rows in chunks, each row with its answer, or None where it could not be read.
+    """Yield the rows in chunks, each row with its answer, or None where it could not be read."""
+    waiting, under_way = iter(rows), deque[list[Row]]()
 
-    Two chunks are under way at a time, so that one is indexed while the other is answered.
-    """
+    def texts() -> Iterator[list[str]]:
+        while chunk := [_with_text(row, column) for row in islice(waiting, CHUNK)]:
+            under_way.append(chunk)
+            yield [row.cells[column] for row in chunk if row.error is None]
 
-    def label(chunk: list[Row]) -> Labelled:
-        chunk = [_with_text(row, column) for row in chunk]
-        texts = [row.cells[column] for row in chunk if row.error is None]
-        answers = iter(predict(bundle, texts, precision, runtime))
-        return [(row, next(answers) if row.error is None else None) for row in chunk]
-
-    waiting, under_way = iter(rows), deque[Future[Labelled]]()
-    with ThreadPoolExecutor(2) as threads:
-        while (chunk := list(islice(waiting, CHUNK))) or under_way:
-            if chunk:
-                under_way.append(threads.submit(label, chunk))
-            if len(under_way) == 2 or not chunk:
-                yield under_way.popleft().result()
+    for probabilities in predict_chunks(bundle, texts(), precision, runtime):
+        answers = iter(answers_of(bundle, probabilities))
+        yield [(row, next(answers) if row.error is None else None) for row in under_way.popleft()]
 
 
 def _with_text(row: Row, column: str) -> Row:

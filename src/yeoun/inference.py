@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -93,11 +95,30 @@ def predict_proba(
     text that is not a string, ConfigError for a runtime that is not there.
     """
     require_strings(texts)
-    forward, config = _forward(bundle, precision, runtime), bundle.configuration.text
-    chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)] or [texts]
-    logits = np.concatenate([answer(bundle.index(chunk), config, forward) for chunk in chunks])
-    probabilities = to_probabilities(logits, bundle.is_multilabel)
-    return probabilities.reshape(len(texts), len(bundle.label_names))
+    if len(texts) > CHUNK:
+        chunks = (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))
+        return np.concatenate(list(predict_chunks(bundle, chunks, precision, runtime)))
+    return _answer_indexed(bundle, bundle.index(texts), _forward(bundle, precision, runtime))
+
+
+def predict_chunks(
+    bundle: ModelBundle, chunks: Iterable[Sequence[str]], precision: str = "fp32", runtime: str = "torch"
+) -> Iterator[Floats]:
+    """Yield the probabilities of each chunk of texts; while one is answered, the next is indexed."""
+    forward = _forward(bundle, precision, runtime)
+    with ThreadPoolExecutor(1, "yeoun-index") as thread:
+        indexing = deque[Future[TokenStore]]()
+        for texts in chunks:
+            indexing.append(thread.submit(bundle.index, texts))
+            if len(indexing) == 2:
+                yield _answer_indexed(bundle, indexing.popleft().result(), forward)
+        for last in indexing:
+            yield _answer_indexed(bundle, last.result(), forward)
+
+
+def _answer_indexed(bundle: ModelBundle, store: TokenStore, forward: Forward) -> Floats:
+    logits = answer(store, bundle.configuration.text, forward)
+    return to_probabilities(logits, bundle.is_multilabel).reshape(len(store), len(bundle.label_names))
 
 
 def _forward(bundle: ModelBundle, precision: str, runtime: str) -> Forward:
@@ -140,8 +161,11 @@ def torch_forward(network: TextClassifier, precision: str = "fp32") -> Forward:
 
     from .nn.ngrams import NgramFeatures
 
-    answering = copy(network).eval()  # the same weights, so that threads may answer side by side
-    answering.precision = precision
+    answering = network
+    if network.training or network.precision != precision:
+        # Modules of its own with the same weights, so that others may train or answer meanwhile.
+        answering = deepcopy(network, {id(each): each for each in network.parameters()}).eval()
+        answering.precision = precision
     device = network.embedding.weight.device
 
     def forward(batch: Batch) -> Floats:

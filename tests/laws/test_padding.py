@@ -152,6 +152,7 @@ def test_ngrams_of_neighbours_change_no_answer(rows: list[np.ndarray], head: str
     bags = np.split(weight[features.ids] * features.values[:, None], features.offsets[1:-1])
     scores = np.stack([bag.sum(0) + bias for bag in bags])
     network.ngrams = None
+    forward = torch_forward(network, precision)
     recurrent = forward(collate(store, np.arange(6)))
     recurrent[:, -scores.shape[1] :] += scores
     np.testing.assert_allclose(together, recurrent, rtol=0, atol=tolerance)

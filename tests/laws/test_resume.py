@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import yeoun.training.fit as fitting
 from conftest import TINY, make_rows, write_csv
@@ -23,6 +25,13 @@ from yeoun.training.state import Progress, TrainingFolder, steps_between_saves
 
 ROWS = make_rows(120)
 STEPS = 4 * 7  # epochs x steps of an epoch
+
+
+@pytest.fixture(autouse=True)
+def _rows_are_read_in_shards() -> Iterator[None]:
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
 
 
 class CutError(Exception):

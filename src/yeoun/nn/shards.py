@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Generator, Tensor
-from torch.autograd.function import Function
+from torch.autograd.function import Function, once_differentiable
 
-SMALLEST = 16  # rows in a shard; with fewer a kernel wastes more than another thread gains
+SMALLEST = 8  # rows in a shard; with fewer a kernel wastes more than another thread gains
 Read = Callable[[Tensor, Tensor], Tensor]
 T = TypeVar("T")
 
@@ -38,13 +38,14 @@ _here = _Thread()
 def cores_for_shards() -> Iterator[None]:
     """Keep torch to one thread but for the shards, which get the others. Else torch's threads wait awake
     between its operations, on the cores that the shards need."""
-    _here.cores = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before, threads = _here.cores, torch.get_num_threads()
+    _here.cores = before or threads
+    _compute_alone()
     try:
         yield
     finally:
-        torch.set_num_threads(_here.cores)
-        _here.cores = None
+        _here.cores = before
+        torch.set_num_threads(threads)
 
 
 def randomness() -> Generator | None:
@@ -58,14 +59,15 @@ def by_rows(read: Read, inputs: Tensor, lengths: Tensor, parameters: Sequence[Te
     `read` treats each row by itself. Its parameters' gradients are summed in the order of the shards, so that
     they are the same each time.
     """
-    shards = min(_here.cores or torch.get_num_threads(), inputs.shape[1] // SMALLEST)
+    cores = _here.cores or torch.get_num_threads()
+    shards = min(cores, inputs.shape[1] // SMALLEST)
     if inputs.device.type != "cpu" or shards < 2:
         return read(inputs, lengths)
     if torch.is_grad_enabled():
-        outputs: Tensor = _Shards.apply(read, shards, inputs, lengths, *parameters)  # type: ignore[no-untyped-call]
+        outputs: Tensor = _Shards.apply(read, cores, shards, inputs, lengths, *parameters)  # type: ignore[no-untyped-call]
         return outputs
-    parts = zip(inputs.chunk(shards, dim=1), lengths.chunk(shards), strict=True)
-    return torch.cat(_at_once(lambda part: read(*part), list(parts)))
+    parts = zip(inputs.tensor_split(shards, dim=1), lengths.tensor_split(shards), strict=True)
+    return torch.cat(_at_once(cores, lambda part: read(*part), list(parts)))
 
 
 class _Shards(Function):
@@ -73,25 +75,36 @@ class _Shards(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, read: Read, shards: int, inputs: Tensor, lengths: Tensor, *parameters: Tensor
+        ctx: Any,
+        read: Read,
+        cores: int,
+        shards: int,
+        inputs: Tensor,
+        lengths: Tensor,
+        *parameters: Tensor,
     ) -> Tensor:
+        needed = ctx.needs_input_grad[3]
+
         def begin(part: tuple[Tensor, Tensor, int]) -> tuple[Tensor, Tensor]:
             rows, steps, seed = part
             _here.generator = Generator().manual_seed(seed)
             with torch.enable_grad():
-                rows = rows.detach().contiguous().requires_grad_(ctx.needs_input_grad[2])
+                rows = rows.detach().contiguous().requires_grad_(needed)
                 return rows, read(rows, steps)
 
         seeds = torch.randint(2**62, (shards,)).tolist()
-        ctx.parameters = parameters
-        ctx.shards = _at_once(
-            begin, list(zip(inputs.chunk(shards, 1), lengths.chunk(shards), seeds, strict=True))
-        )
+        parts = zip(inputs.tensor_split(shards, 1), lengths.tensor_split(shards), seeds, strict=True)
+        ctx.cores, ctx.parameters = cores, parameters
+        ctx.shards = _at_once(cores, begin, list(parts))
         return torch.cat([outputs.detach() for _, outputs in ctx.shards])
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        needed = [ctx.needs_input_grad[2], *ctx.needs_input_grad[4:]]
+        needed = [ctx.needs_input_grad[3], *ctx.needs_input_grad[5:]]
+        shards, ctx.shards = ctx.shards, None
+        if shards is None:
+            raise RuntimeError("the way back through shards can be gone once; compute the outputs anew")
 
         def finish(part: tuple[tuple[Tensor, Tensor], Tensor]) -> list[Tensor | None]:
             (rows, outputs), its_gradient = part
@@ -99,43 +112,36 @@ class _Shards(Function):
             found = iter(torch.autograd.grad(outputs, [leaf for leaf, need in leaves if need], its_gradient))
             return [next(found) if need else None for need in needed]
 
-        parts = list(zip(ctx.shards, gradient.chunk(len(ctx.shards)), strict=True))
-        del ctx.shards
-        of_rows, *of_parameters = zip(*_at_once(finish, parts), strict=True)
+        parts = list(zip(shards, gradient.tensor_split(len(shards)), strict=True))
+        of_rows, *of_parameters = zip(*_at_once(ctx.cores, finish, parts), strict=True)
         whole = torch.cat(of_rows, dim=1) if needed[0] else None
-        return (
-            None,
-            None,
-            whole,
-            None,
-            *(sum(each) if each[0] is not None else None for each in of_parameters),
-        )
+        summed = (sum(each) if each[0] is not None else None for each in of_parameters)
+        return None, None, None, whole, None, *summed
 
 
-def _at_once(work: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
-    """Return the work on each part, all of them at the same time, each on one thread."""
+def _at_once(cores: int, work: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
+    """Return the work on each part, the parts side by side, each on one thread."""
     records, infers = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
 
     def alone(part: Any) -> T:
+        _here.generator = None
         with torch.inference_mode(infers), torch.set_grad_enabled(records):
             return work(part)
 
-    return list(_pool(os.getpid(), len(parts)).map(alone, parts))
+    return list(_pool(os.getpid(), cores).map(alone, parts))
 
 
 @cache
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     """Return the threads of this process, each of which computes alone; after a fork they are others."""
-    own, begun = torch.get_num_threads(), threading.Barrier(threads + 1)
+    return ThreadPoolExecutor(threads, "yeoun-shard", _compute_alone)
 
-    def begin() -> None:
-        torch.get_num_threads()  # which a thread takes from the others once, when it first asks
-        torch.set_num_threads(1)
-        begun.wait()
 
-    pool = ThreadPoolExecutor(threads, "yeoun-shard", begin)
-    for _ in range(threads):
-        pool.submit(int)
-    begun.wait()
-    torch.set_num_threads(own)  # what a thread asked for last is also what new threads start with
-    return pool
+def _compute_alone() -> None:
+    """Have torch compute on this thread alone. New threads take over what a thread asked for last, so another
+    one asks for what it was."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    asking = threading.Thread(target=torch.set_num_threads, args=(threads,))
+    asking.start()
+    asking.join()

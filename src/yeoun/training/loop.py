@@ -1,7 +1,7 @@
 """The training loop: epochs of steps, a validation after each, the best weights kept.
 
-Every random draw is a function of (seed, epoch, step), so that a run cut anywhere goes on as if it had
-not been.
+Every random draw is a function of (seed, epoch, step), and of how many threads share the rows, so that a run
+cut anywhere goes on as if it had not been.
 """
 
 from __future__ import annotations
