@@ -17,7 +17,7 @@ lint: .venv/installed-dev
 BENCHMARKS = accuracy small files ablation speed rates latency precision growth onnx_parity large \
 	kill_and_resume schemes indexing encoders vectors multilabel cells misses tables
 
-bench: .venv/installed-dev  # a result file that is there is not measured again
+bench: .venv/installed-dev  # what has a result file is skipped, but for kill_and_resume and indexing
 	$(BIN)/pytest benchmarks
 	set -e; for each in $(BENCHMARKS); do $(BIN)/python benchmarks/$$each.py; done
 

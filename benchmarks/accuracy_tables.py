@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from statistics import mean, stdev
 from typing import Any
 
-from performance_tables import markdown
-from record import RESULTS, result
+from performance_tables import markdown, runs_of
+from record import RESULTS
 
 
 def corpora() -> str:
     def lines() -> Iterator[str]:
         for corpus in ("imdb", "nsmc", "20news"):
-            for preset, (run, *_) in _runs_of(corpus):
+            for preset, (run, *_) in _presets_of(corpus):
                 test = run["test"]
                 low, high = test["accuracy_ci95"]
                 yield (
@@ -29,7 +29,7 @@ def corpora() -> str:
 def accuracy() -> str:
     def lines() -> Iterator[str]:
         for corpus in ("imdb", "nsmc", "20news", "20news-stripped", "20news-random"):
-            for preset, runs in _runs_of(corpus):
+            for preset, runs in _presets_of(corpus):
                 tests = [run["test"] for run in runs]
                 own = spread([test["accuracy"] for test in tests])
                 half, linear = (
@@ -47,10 +47,10 @@ def accuracy() -> str:
     return markdown(head, lines())
 
 
-def _runs_of(corpus: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _presets_of(corpus: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Yield each preset that was run on a corpus with its runs, by seed."""
     for preset in ("fast", "balanced"):
-        if runs := [run for seed in range(3) if (run := result(f"accuracy-{preset}-{corpus}-{seed}"))]:
+        if runs := list(runs_of(f"accuracy-{preset}-{corpus}-{seed}" for seed in range(3))):
             yield preset, runs
 
 
@@ -105,8 +105,7 @@ def files() -> str:
 
 
 def _named(pattern: str) -> list[dict[str, Any]]:
-    found = (result(path.stem) for path in sorted(RESULTS.glob(f"{pattern}.json")))
-    return [run for run in found if run]
+    return list(runs_of(path.stem for path in sorted(RESULTS.glob(f"{pattern}.json"))))
 
 
 def spread(figures: list[float]) -> str:

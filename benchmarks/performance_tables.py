@@ -36,7 +36,7 @@ def _network(run: Mapping[str, Any]) -> str:
 
 def speed() -> str:
     def lines() -> Iterator[str]:
-        for run in _runs(f"speed-{task}" for task in TASKS):
+        for run in runs_of(f"speed-{task}" for task in TASKS):
             task = f"{run['task'].partition('-')[0]}, {_network(run)}"
             tuned = result(f"speed-{run['task']}-tuned")
             for way, figures in run["ways"].items():
@@ -61,14 +61,14 @@ def speed_sample() -> str:
         f"- {run['task']}: {run['steps']} of {run['epoch_steps']} steps of"
         f" {run['configuration']['train']['batch_size']} rows, {run['tokens_per_text']} tokens a text,"
         f" {run['rounds']} rounds."
-        for run in _runs(f"speed-{task}" for task in TASKS)
+        for run in runs_of(f"speed-{task}" for task in TASKS)
     )
     return "\n".join(lines) or NOT_MEASURED
 
 
 def limits() -> str:
     def lines() -> Iterator[str]:
-        for run in _runs(f"speed-{task}" for task in TASKS):
+        for run in runs_of(f"speed-{task}" for task in TASKS):
             rates = run["gflops"]
             for precision in PRECISIONS:
                 if f"ours, {precision}" in rates:
@@ -83,7 +83,7 @@ def limits() -> str:
 
 def rates() -> str:
     def lines() -> Iterator[str]:
-        for run in _runs(f"rates-{corpus}" for corpus in ("nsmc", "imdb")):
+        for run in runs_of(f"rates-{corpus}" for corpus in ("nsmc", "imdb")):
             for way, figures in run["ways"].items():
                 if figures is None:
                     yield f"{run['corpus']} | {way} | not installed | | "
@@ -115,7 +115,7 @@ def starts() -> str:
 
 def precision() -> str:
     def lines() -> Iterator[str]:
-        for run in _runs(f"precision-{corpus}" for corpus in ("nsmc", "imdb")):
+        for run in runs_of(f"precision-{corpus}" for corpus in ("nsmc", "imdb")):
             for name, of in run["runs"].items():
                 accuracies = [each["validation"] for each in of]
                 yield (
@@ -152,7 +152,7 @@ def growth() -> str:
 
 def onnx() -> str:
     def lines() -> Iterator[str]:
-        for run in _runs(f"onnx-{corpus}" for corpus in ("imdb", "nsmc")):
+        for run in runs_of(f"onnx-{corpus}" for corpus in ("imdb", "nsmc")):
             for name, of in run["runtimes"].items():
                 check = of["check"]
                 beside = (
@@ -169,7 +169,8 @@ def onnx() -> str:
     return markdown(f"{header} | rows a second | times torch's", lines())
 
 
-def _runs(names: Iterable[str]) -> Iterator[dict[str, Any]]:
+def runs_of(names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the results that are there."""
     return (run for name in names if (run := result(name)) is not None)
 
 

@@ -77,7 +77,7 @@ class TextClassifier(nn.Module):
 
     def read(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits of what `embed` gave: encoded, pooled, classified."""
-        reads = [p for name, p in self.named_parameters() if name.startswith(("encoder.", "pooling."))]
+        reads = (p for name, p in self.named_parameters() if name.startswith(("encoder.", "pooling.")))
         return self.classify(by_rows(self._read_rows, embedded, self.steps(lengths), reads))
 
     def _read_rows(self, embedded: Tensor, steps: Tensor) -> Tensor:

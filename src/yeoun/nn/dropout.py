@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -21,13 +23,16 @@ def locked_dropout(embedded: Tensor, share: float, training: bool) -> Tensor:
     (Gal & Ghahramani 2016)."""
     if not training or share == 0.0:
         return embedded
-    kept = torch.rand(1, *embedded.shape[1:], device=embedded.device) >= share
-    return embedded * (kept / (1.0 - share)).to(embedded.dtype)
+    return _drop(embedded, share, (1, *embedded.shape[1:]))
 
 
 def drop(outputs: Tensor, share: float, training: bool) -> Tensor:
     """Return `outputs` of any shape with a `share` of units dropped, each by itself."""
     if not training or share == 0.0:
         return outputs
-    kept = torch.rand(outputs.shape, generator=randomness(), device=outputs.device) >= share
-    return outputs * (kept / (1.0 - share)).to(outputs.dtype)
+    return _drop(outputs, share, outputs.shape)
+
+
+def _drop(units: Tensor, share: float, shape: Sequence[int]) -> Tensor:
+    kept = torch.rand(shape, generator=randomness(), device=units.device) >= share
+    return units * (kept / (1.0 - share)).to(units.dtype)

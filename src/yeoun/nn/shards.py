@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -53,11 +53,11 @@ def randomness() -> Generator | None:
     return _here.generator
 
 
-def by_rows(read: Read, inputs: Tensor, lengths: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+def by_rows(read: Read, inputs: Tensor, lengths: Tensor, parameters: Iterable[Tensor]) -> Tensor:
     """Return `read(inputs, lengths)` [N, D] of `inputs` [T, N, E] and `lengths` [N], the rows divided.
 
-    `read` treats each row by itself. Its parameters' gradients are summed in the order of the shards, so that
-    they are the same each time.
+    `read` treats each row by itself. Its parameters, which are asked for only where they may learn, get the
+    sum of their gradients in the order of the shards, so that it is the same each time.
     """
     cores = _here.cores or torch.get_num_threads()
     shards = min(cores, inputs.shape[1] // SMALLEST)
