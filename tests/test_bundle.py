@@ -8,6 +8,8 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -338,3 +340,15 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     with pytest.raises((OSError, OutputError)):
         write_durably(path, b"newer")
     assert contents(tmp_path) == {"deep/file.txt": b"new"}
+
+
+def test_a_loaded_network_draws_no_numbers_and_needs_no_symbolic_algebra(
+    tmp_path: Path, tiny_bundle: ModelBundle
+) -> None:
+    save_model(tiny_bundle, tmp_path / "m", tmp_path / "saving")
+    program = (
+        "import sys, pathlib, torch, yeoun.bundle as b; state = torch.get_rng_state();"
+        "b.ModelBundle.load(pathlib.Path(sys.argv[1])).network;"
+        "assert torch.equal(torch.get_rng_state(), state); assert 'sympy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "m")], check=True)

@@ -20,11 +20,12 @@ from yeoun.config import Configuration, TextConfig
 from yeoun.data.rows import Dataset, labelled
 from yeoun.data.splits import stratified_split
 from yeoun.errors import BundleError
+from yeoun.evaluation.evenness import Evenness
 from yeoun.evaluation.metrics import decide, log_loss, measure, score_answers
 from yeoun.export import export_onnx
 from yeoun.inference import class_logits, decide_labels, predict_proba, to_probabilities
 from yeoun.text.ngrams import NgramIndexer
-from yeoun.training.combination import combine, fit_scales
+from yeoun.training.combination import combine, fit_evenness, fit_scales
 from yeoun.training.fit import fit
 from yeoun.training.ngrams import fit_ngrams
 from yeoun.training.state import Progress, TrainingFolder
@@ -120,6 +121,42 @@ def test_a_few_rows_make_no_half_sure_of_itself() -> None:
     assert to_probabilities(logits * scale, False).max() < 0.9
     many = fit_scales([np.tile(logits, (500, 1))], np.tile(labels, 500))
     assert many[0] > 1.5 * scale
+
+
+@few
+@given(st.floats(0, 0.95), st.floats(1e-3, 1e3), st.integers(2, 30), st.integers(0, 9))
+def test_evening_out_changes_no_rows_order(power: float, typical: float, classes: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(20, classes)) * generator.lognormal(0, 3, (20, 1))
+    logits[0] = 0.0
+    evened = Evenness(power, typical).even_out(logits)
+    assert np.isfinite(evened).all()
+    np.testing.assert_array_equal(evened.argsort(1), logits.argsort(1))
+
+
+def test_texts_of_weak_scores_are_taken_like_others() -> None:
+    labels = draw_labels("softmax", 2000)
+    logits = draw_logits("softmax", labels, 0.7, 2.0)
+    weak = logits * np.random.default_rng(0).lognormal(0, 1, (2000, 1)).astype(np.float32)
+    evenness, scale = fit_evenness(weak, labels)
+    assert evenness.power == 0.75
+    evened = to_probabilities(weak * np.float32(scale), False, evenness)
+    assert log_loss(evened, labels) < loss("softmax", fit_scales([weak], labels)[0] * weak, labels) - 0.02
+    plain, _ = fit_evenness(logits, labels)
+    assert plain.power < 0.75
+
+
+def test_logits_of_two_classes_are_not_evened_out(two_labels: ModelBundle) -> None:
+    assert two_labels.evenness == Evenness()
+
+
+def test_a_saved_model_keeps_its_evenness(tmp_path: Path, two_labels: ModelBundle) -> None:
+    again = save(replace(two_labels, evenness=Evenness(0.5, 3.0)), tmp_path / "model")
+    assert again.evenness == Evenness(0.5, 3.0)
+    uneven = predict_proba(two_labels, TEXTS)
+    evened = predict_proba(again, TEXTS)
+    assert not np.allclose(evened, uneven)
+    np.testing.assert_array_equal(evened.argmax(1), uneven.argmax(1))
 
 
 @pytest.mark.parametrize("trust", [-2.0, 0.7])

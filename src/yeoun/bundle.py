@@ -16,7 +16,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +32,7 @@ from .card import model_card
 from .config import Configuration, TextConfig
 from .data.tokens import TokenStore
 from .errors import BundleError, ConfigError, OutputError
+from .evaluation.evenness import EVEN, Evenness
 from .evaluation.linear import LinearBaseline
 from .files import write_durably
 from .text.indexer import TextIndexer
@@ -52,8 +53,8 @@ class ModelBundle:
 
     weights: the network's parameters by name. ngrams: the n-grams whose scores it adds, if any.
     thresholds: the probability from which each label is given, where a row may have several; else empty.
-    metrics: as `train --json` prints them. history: one dict an epoch. provenance: data, seed, precision,
-    versions, seconds. graphs: exported ones, by file name.
+    evenness: of the logits, before they become probabilities. metrics: as `train --json` prints them.
+    history: one dict an epoch. provenance: data, seed, precision, versions, seconds. graphs: by file name.
     """
 
     configuration: Configuration
@@ -62,6 +63,7 @@ class ModelBundle:
     weights: Mapping[str, npt.NDArray[np.float32]]
     ngrams: NgramIndexer | None = None
     thresholds: tuple[float, ...] = ()
+    evenness: Evenness = EVEN
     baseline: LinearBaseline | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
@@ -79,8 +81,9 @@ class ModelBundle:
         import torch
 
         from .nn.classifier import TextClassifier
+        from .nn.undrawn import Undrawn
 
-        with torch.device("meta"):  # no weights are drawn, so nobody's random numbers are
+        with torch.device("meta"), Undrawn():
             network = TextClassifier(
                 self.configuration.model,
                 self.indexer.vocabulary_size,
@@ -99,10 +102,14 @@ class ModelBundle:
     def without_ngrams(self) -> ModelBundle:
         """Return the recurrent half alone, which is the whole of a model without n-grams."""
         recurrent = {name: array for name, array in self.weights.items() if not name.startswith("ngrams.")}
-        half = (0.5,) * len(self.thresholds)  # the whole's thresholds say nothing of it
-        configuration = self.configuration.with_values({"model.ngrams": False})
         return replace(
-            self, configuration=configuration, weights=recurrent, ngrams=None, thresholds=half, graphs={}
+            self,
+            configuration=self.configuration.with_values({"model.ngrams": False}),
+            weights=recurrent,
+            ngrams=None,
+            thresholds=(0.5,) * len(self.thresholds),  # the whole's say nothing of it
+            evenness=EVEN,
+            graphs={},
         )
 
     def word_vectors(self) -> tuple[list[str], npt.NDArray[np.float32]]:
@@ -130,6 +137,7 @@ class ModelBundle:
             "yeoun": __version__,
             "labels": list(self.label_names),
             "thresholds": list(self.thresholds),
+            "evenness": asdict(self.evenness),
             "analyzer": self.provenance.get("analyzer", self.indexer.analyzer_version),
             "baseline_features": None if self.baseline is None else self.baseline.analyzer,
             **self.configuration.to_mapping(),
@@ -226,6 +234,7 @@ class ModelBundle:
                     configuration.model.head == "sigmoids",
                 ),
                 thresholds=tuple(config.get("thresholds", ())),
+                evenness=Evenness(**config.get("evenness", {})),
                 metrics=json.loads(contents["metrics.json"]),
                 history=tuple(json.loads(line) for line in lines),
                 provenance=config["provenance"],

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from .data.batches import Batch, answering_order, collate
 from .data.rows import Dataset
 from .data.tokens import TokenStore
 from .errors import ConfigError, DataError
+from .evaluation.evenness import EVEN, Evenness
 from .evaluation.metrics import decide, score_answers
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 Forward = Callable[[Batch], Floats]
-CHUNK = 20_000  # texts that are indexed and answered together
+CHUNK = 10_000  # texts that are indexed and answered together
 # What turns batches into logits, and the file of the bundle that it reads.
 RUNTIMES = {"torch": "model.safetensors", "onnx": "model.onnx", "onnx-int8": "model.int8.onnx"}
 
@@ -105,20 +107,21 @@ def predict_chunks(
     bundle: ModelBundle, chunks: Iterable[Sequence[str]], precision: str = "fp32", runtime: str = "torch"
 ) -> Iterator[Floats]:
     """Yield the probabilities of each chunk of texts; while one is answered, the next is indexed."""
-    forward = _forward(bundle, precision, runtime)
+    waiting = iter(chunks)
     with ThreadPoolExecutor(1, "yeoun-index") as thread:
-        indexing = deque[Future[TokenStore]]()
-        for texts in chunks:
+        indexing = deque(thread.submit(bundle.index, texts) for texts in islice(waiting, 2))
+        forward = _forward(bundle, precision, runtime)  # for which torch is imported, a second of work
+        for texts in waiting:
             indexing.append(thread.submit(bundle.index, texts))
-            if len(indexing) == 2:
-                yield _answer_indexed(bundle, indexing.popleft().result(), forward)
+            yield _answer_indexed(bundle, indexing.popleft().result(), forward)
         for last in indexing:
             yield _answer_indexed(bundle, last.result(), forward)
 
 
 def _answer_indexed(bundle: ModelBundle, store: TokenStore, forward: Forward) -> Floats:
     logits = answer(store, bundle.configuration.text, forward)
-    return to_probabilities(logits, bundle.is_multilabel).reshape(len(store), len(bundle.label_names))
+    probabilities = to_probabilities(logits, bundle.is_multilabel, bundle.evenness)
+    return probabilities.reshape(len(store), len(bundle.label_names))
 
 
 def _forward(bundle: ModelBundle, precision: str, runtime: str) -> Forward:
@@ -211,16 +214,16 @@ def class_logits(logits: Floats) -> Floats:
     return np.concatenate([np.zeros_like(logits), logits], 1) if logits.shape[1] == 1 else logits
 
 
-def to_probabilities(logits: Floats, multilabel: bool) -> Floats:
-    """Return the probabilities [N, C] of logits [N, C], or of a sigmoid's [N, 1]: their softmax, or with
-    `multilabel` the sigmoid of each."""
+def to_probabilities(logits: Floats, multilabel: bool, evenness: Evenness = EVEN) -> Floats:
+    """Return the probabilities [N, C] of logits [N, C], or of a sigmoid's [N, 1]: the softmax of what
+    `evenness` makes of them, or with `multilabel` the sigmoid of each."""
     if not logits.size:
         return logits
     if multilabel:
         from scipy.special import expit
 
         return np.asarray(expit(logits), np.float32)
-    logits = class_logits(logits)
+    logits = evenness.even_out(class_logits(logits))
     exponentials = np.exp(logits - logits.max(1, keepdims=True))
     probabilities: Floats = exponentials / exponentials.sum(1, keepdims=True)
     return probabilities

@@ -35,8 +35,9 @@ def layers(
     import torch
 
     from ..nn.classifier import TextClassifier, count_parameters
+    from ..nn.undrawn import Undrawn
 
-    with torch.device("meta"):
+    with torch.device("meta"), Undrawn():
         network = TextClassifier(configuration.model, vocabulary_size, classes, ngrams)
     model = configuration.model
     first, steps = ("counts, weighed", "1") if model.inputs == "counts" else ("embedding", "T")

@@ -55,7 +55,7 @@ def training_order(
     return [batches[i] for i in generator.permutation(len(batches))]
 
 
-def answering_order(lengths: npt.NDArray[np.int64], tokens: int = 32_768, rows: int = 512) -> list[Rows]:
+def answering_order(lengths: npt.NDArray[np.int64], tokens: int = 32_768, rows: int = 2_048) -> list[Rows]:
     """Return batches of rows by rising length, each of at most `tokens` positions and `rows` rows."""
     order = np.argsort(lengths, kind="stable")
     batches, start = [], 0

@@ -21,7 +21,7 @@ from ..config import TextConfig
 from .normalization import normalize
 
 _BITS = 22
-_CHUNK = 2**21  # characters of texts that are counted together, at some 200 bytes each
+_CHUNK = 2**19  # characters of texts that are counted together, at some 200 bytes each
 _BASE = np.uint64(0x0000_0101_0000_01B3)  # of the polynomials
 _ODD = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xBF58_476D_1CE4_E5B9))  # that mix a hash (splitmix64)
 _LONGEST_WORD = 4_096  # characters; those behind count as the last of them
@@ -63,7 +63,7 @@ class NgramIndexer:
         seen_in = np.zeros(2**_BITS, np.int64)
         for chunk in chunks(texts):
             _, buckets, _ = count_ngrams(chunk, words, characters)
-            seen_in += np.bincount(buckets, minlength=2**_BITS)
+            np.add.at(seen_in, buckets, 1)
         kept = np.flatnonzero(seen_in >= 2)
         if len(kept) > most:
             kept = np.sort(kept[np.argsort(-seen_in[kept], kind="stable")[:most]])

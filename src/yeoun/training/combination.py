@@ -3,8 +3,9 @@ trusted, as the validation rows say.
 
 Scaling the logits by one number is temperature scaling (Guo et al. 2017), which changes no label; scaling the
 two halves weighs them as well. Both minimise the log loss, with a little pull towards zero, so that a few
-validation rows cannot make a model sure of itself. What these rows say of the probabilities afterwards is a
-little too good, as of every choice made on them.
+validation rows cannot make a model sure of itself. Of more than two classes the sum is then evened out (see
+`evaluation.evenness`). What these rows say of the probabilities afterwards is a little too good, as of every
+choice made on them.
 """
 
 from __future__ import annotations
@@ -16,22 +17,25 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.rows import Dataset
-from ..evaluation.metrics import decide, score_answers
+from ..evaluation.evenness import EVEN, Evenness, spread
+from ..evaluation.metrics import decide, log_loss, score_answers
 from ..inference import class_logits, to_probabilities
 from .ngrams import NgramBranch
 
 Floats = npt.NDArray[np.float32]
 _LEAST = 1e-3  # scale of such a half, so that its answers stay what they are
 _PULL = 1.0  # on the squared scales of halves of spread 1, against the sum of the rows' losses
+_POWERS = (0.0, 0.25, 0.5, 0.75)  # of evenness
 
 
 @dataclass(frozen=True)
 class Combination:
-    """parameters: of the whole network, by name. logits: [rows, C] on the validation rows. alone: the figures
-    of each half there, by name, where there are two."""
+    """parameters: of the whole network, by name. logits: [rows, C] on the validation rows, and their
+    evenness. alone: the figures of each half there, by name, where there are two."""
 
     parameters: dict[str, Floats]
     logits: Floats
+    evenness: Evenness
     alone: dict[str, dict[str, float]]
 
 
@@ -47,13 +51,17 @@ def combine(
     recurrent: its logits on the validation rows, [rows, C] (of a sigmoid [rows, 1]), from `parameters`.
     calibrate: scale the recurrent half also where it stands alone.
     """
-    halves, parameters = {"head": recurrent}, dict(parameters)
+    halves, parameters, evenness = {"head": recurrent}, dict(parameters), EVEN
     if ngrams is not None:
         parameters |= ngrams.parameters
         scores = ngrams.score(valid.texts)
         halves["ngrams"] = np.pad(scores, ((0, 0), (recurrent.shape[1] - scores.shape[1], 0)))
     if ngrams is not None or calibrate:
         scales = fit_scales(list(halves.values()), valid.targets)
+        if recurrent.shape[1] > 2 and not valid.is_multilabel:
+            whole = np.tensordot(np.array(scales, np.float32), np.stack(list(halves.values())), 1)
+            evenness, further = fit_evenness(whole, valid.targets)
+            scales = [scale * further for scale in scales]
         for half, scale in zip(halves, scales, strict=True):
             halves[half] = halves[half] * np.float32(scale)
             for name in (f"{half}.weight", f"{half}.bias"):
@@ -64,7 +72,7 @@ def combine(
         for half, name in (("head", "recurrent_alone"), ("ngrams", "ngrams_alone")):
             answers = decide(to_probabilities(halves[half], several), several)
             alone[name] = score_answers(answers, valid.targets)
-    return Combination(parameters, np.sum(list(halves.values()), axis=0), alone)
+    return Combination(parameters, np.sum(list(halves.values()), axis=0), evenness, alone)
 
 
 def fit_scales(halves: Sequence[Floats], labels: npt.NDArray[np.int64]) -> list[float]:
@@ -94,3 +102,17 @@ def fit_scales(halves: Sequence[Floats], labels: npt.NDArray[np.int64]) -> list[
     bounds = [(_LEAST, None)] * len(halves)
     found = minimize(loss, np.ones(len(halves)), jac=True, method="L-BFGS-B", bounds=bounds)
     return [float(scale) for scale in found.x / spreads]
+
+
+def fit_evenness(logits: Floats, labels: npt.NDArray[np.int64]) -> tuple[Evenness, float]:
+    """Return the evenness under which `logits` [rows, C] predict `labels` best, and the scale, above 0, that
+    they then need."""
+    typical = float(np.sqrt(np.square(spread(logits)).mean())) or 1.0
+    tried = []
+    for power in _POWERS:
+        evened = Evenness(power, typical).even_out(logits)
+        (scale,) = fit_scales([evened], labels)
+        loss = log_loss(to_probabilities(evened * np.float32(scale), False), labels)
+        tried.append((loss + _PULL * power / len(labels), power, scale))
+    _, power, scale = min(tried)
+    return Evenness(power, typical * scale), scale

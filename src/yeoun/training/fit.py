@@ -128,7 +128,7 @@ def fit(
     recurrent = answer(run.valid.store, configuration.text, torch_forward(run.network))
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
     whole = combine(recurrent, parameters, ngrams, valid, configuration.train.calibrate)
-    probabilities = to_probabilities(whole.logits, train.is_multilabel)
+    probabilities = to_probabilities(whole.logits, train.is_multilabel, whole.evenness)
     thresholds = choose_thresholds(probabilities, valid.targets) if train.is_multilabel else None
     return ModelBundle(
         configuration=configuration,
@@ -137,6 +137,7 @@ def fit(
         weights=whole.parameters,
         ngrams=None if ngrams is None else ngrams.indexer,
         thresholds=() if thresholds is None else tuple(thresholds.tolist()),
+        evenness=whole.evenness,
         baseline=baseline,
         metrics={
             "rows": rows,
