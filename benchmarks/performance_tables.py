@@ -99,6 +99,25 @@ def rates() -> str:
     return markdown("corpus | who | rows | rows a second | times BERT-base of that precision", lines())
 
 
+def large() -> str:
+    run = result("large-5000000")
+    if run is None:
+        return NOT_MEASURED
+    lines = (
+        f"{name} | {run[step]['seconds'] / 60:.1f} min | {run[step]['peak_mb']:,} MB"
+        f" | {', '.join(f'{each:,}' for each in run[step]['peak_mb_by_tenth'])}"
+        for name, step in (
+            ("train, one epoch", "train"),
+            ("predict", "predict"),
+            ("predict, resumed", "resumed"),
+        )
+    )
+    table = markdown("command | time | peak | peak of each tenth of the time, MB", lines)
+    same = "the same bytes as" if run["identical"] else "other bytes than"
+    size = f"{run['rows']:,} rows, {run['bytes'] / 1e6:,.0f} MB"
+    return f"{table}\n\n{size}. The resumed output has {same} the uninterrupted one."
+
+
 def latency() -> str:
     run = result("latency")
     answers = run["milliseconds"].items() if run else ()
@@ -179,6 +198,7 @@ TABLES = {
     "speed-sample": speed_sample,
     "limits": limits,
     "rates": rates,
+    "large": large,
     "latency": latency,
     "starts": starts,
     "precision": precision,

@@ -1,9 +1,9 @@
 """How many rows a second, from CSV to CSV?
 
 `yeoun predict` on an even sample of a corpus's test rows by length, the whole process: start, model,
-reading, answering, writing. Beside it, from texts in memory: the linear baseline and fastText; and from token
-ids, on a smaller such sample, our tokens (at most 512) in place of word pieces: BERT-base and DistilBERT of
-random weights.
+reading, answering, writing. Beside it, from texts in memory: the same models, the linear baseline and
+fastText; and from token ids, on a smaller such sample, our tokens (at most 512) in place of word pieces:
+BERT-base and DistilBERT of random weights.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from record import record, result
 from yeoun.bundle import ModelBundle
 from yeoun.data.sources import read_source
 from yeoun.data.tokens import TokenStore
+from yeoun.inference import predict_proba
 from yeoun.text.indexer import TextIndexer
 
 ROWS = {"nsmc": 50_000, "imdb": 5_000}
@@ -45,7 +46,8 @@ def main(corpora: list[str]) -> None:
 def measure(corpus: str) -> dict[str, Any]:
     folders = {preset: trained(preset, corpus) for preset in ("fast", "balanced")}
     texts = sampled(read_source(f"{corpus}:test").dataset.texts, ROWS[corpus])
-    bundle = ModelBundle.load(folders["balanced"])
+    bundles = {preset: ModelBundle.load(folder) for preset, folder in folders.items()}
+    bundle = bundles["balanced"]
     store = tokens(bundle.indexer, sampled(texts, SAMPLES[corpus]))
     with TemporaryDirectory() as folder:
         rows, labels = Path(folder) / "rows.csv", Path(folder) / "labels.csv"
@@ -53,6 +55,11 @@ def measure(corpus: str) -> dict[str, Any]:
         ways: dict[str, Way | None] = {
             f"yeoun {preset}, {precision}": partial(predict, path, rows, labels, precision)
             for preset, path in folders.items()
+            for precision in PRECISIONS
+        }
+        ways |= {
+            f"yeoun {preset}, {precision}, from memory": partial(predict_proba, each, texts, precision)
+            for preset, each in bundles.items()
             for precision in PRECISIONS
         }
         ways["linear baseline"] = partial(bundle.baseline.predict, texts)
@@ -110,7 +117,7 @@ def rows_of(name: str, texts: Sequence[str], store: TokenStore) -> int:
 
 def bert_like(name: str) -> str:
     """Return the name of BERT-base in the same precision."""
-    return f"BERT-base, {'bf16' if name.endswith('bf16') else 'fp32'}"
+    return f"BERT-base, {'bf16' if 'bf16' in name else 'fp32'}"
 
 
 if __name__ == "__main__":
