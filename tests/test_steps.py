@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from yeoun.config import ModelConfig, TrainConfig
+from conftest import TINY, make_rows
+from yeoun.bundle import ModelBundle
+from yeoun.config import Configuration, ModelConfig, TrainConfig
 from yeoun.data.batches import collate
 from yeoun.data.tokens import TokenStore
 from yeoun.inference import torch_forward
 from yeoun.nn.classifier import TextClassifier
+from yeoun.training import loop
+from yeoun.training.fit import fit
 from yeoun.training.objective import adversary
-from yeoun.training.optimization import build_optimizer, clip_gradients
+from yeoun.training.optimization import (
+    averaged,
+    build_optimizer,
+    clip_gradients,
+    keep_average,
+    learning_rate,
+)
 
 STEPS, WIDTH = 7, 5
 LENGTHS = torch.tensor([7, 3, 1, 0])
@@ -71,6 +82,61 @@ def step(model: TextClassifier, optimizer: torch.optim.Optimizer, token_ids: lis
     model(torch.tensor(token_ids), lengths).square().sum().backward()
     clip_gradients(model.parameters(), 1.0)
     optimizer.step()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "keras-rmsprop"])
+def test_the_average_of_the_weights_forgets_the_start_and_then_moves_slowly(optimizer: str) -> None:
+    model = network()
+    optimiser = build_optimizer(model, TrainConfig(optimizer=optimizer, learning_rate=0.1))
+    expected: dict[str, torch.Tensor] = {}
+    for number, token_ids in enumerate([[[3, 4, 5]], [[5, 5, 9]], [[7]], [[3, 9]]]):
+        step(model, optimiser, token_ids)
+        keep_average(optimiser, 0.3, number)
+        share = min(0.3, (1 + number) / (10 + number))
+        for name, now in model.state_dict().items():
+            before = expected.get(name, now)
+            expected[name] = share * before + (1 - share) * now
+    average = averaged(model, optimiser)
+    for name, tensor in average.state_dict().items():
+        torch.testing.assert_close(tensor, expected[name])
+    assert not torch.equal(average.head.weight, model.head.weight)
+
+
+def test_a_model_of_averaged_weights_is_not_the_one_of_the_last_step() -> None:
+    def train(average: float) -> ModelBundle:
+        values = {**TINY, "train.average": average, "train.epochs": 2, "train.select_by": "last"}
+        return fit(make_rows(60), Configuration().with_values(values), seed=0, precision="fp32")
+
+    plain, slow, hardly = (train(average) for average in (0.0, 0.9, 1e-7))
+    for name, array in plain.weights.items():
+        np.testing.assert_allclose(hardly.weights[name], array, atol=1e-5)
+    assert any(np.abs(slow.weights[name] - array).max() > 1e-3 for name, array in plain.weights.items())
+    assert slow.history[0]["validation_loss"] != plain.history[0]["validation_loss"]
+
+
+def test_training_follows_the_rate_of_its_plateau(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, float]] = []
+
+    def spied(step: int, steps: int, losses: Sequence[float], config: TrainConfig) -> float:
+        rate = learning_rate(step, steps, losses, config)
+        seen.append((len(losses), rate))
+        return rate
+
+    monkeypatch.setattr(loop, "learning_rate", spied)
+    values = {**TINY, "train.schedule": "plateau", "train.learning_rate": 1.0, "train.epochs": 6}
+    bundle = fit(make_rows(60), Configuration().with_values(values), seed=0, precision="fp32")
+    losses = [record["validation_loss"] for record in bundle.history]
+    assert any(losses[i] >= min(losses[:i]) for i in range(1, 5)), "a rate of 1 overshoots somewhere"
+    for epochs, rate in seen:
+        setbacks = sum(losses[i] >= min(losses[:i]) for i in range(1, epochs))
+        assert rate == 0.5**setbacks
+
+
+def test_on_a_plateau_the_rate_is_halved_after_each_epoch_without_a_lower_loss() -> None:
+    config = TrainConfig(schedule="plateau", learning_rate=0.8)
+    losses = [0.7, 0.6, 0.65, 0.6, 0.5, 0.51]
+    rates = [learning_rate(0, 1, losses[:epochs], config) for epochs in range(len(losses) + 1)]
+    assert rates == [0.8, 0.8, 0.8, 0.4, 0.2, 0.2, 0.1]
 
 
 def test_rows_of_the_embedding_that_no_batch_read_stay_bit_identical() -> None:

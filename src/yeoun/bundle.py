@@ -102,6 +102,8 @@ class ModelBundle:
     def without_ngrams(self) -> ModelBundle:
         """Return the recurrent half alone, which is the whole of a model without n-grams."""
         recurrent = {name: array for name, array in self.weights.items() if not name.startswith("ngrams.")}
+        if self.ngrams is None:
+            return self
         return replace(
             self,
             configuration=self.configuration.with_values({"model.ngrams": False}),
@@ -240,7 +242,7 @@ class ModelBundle:
                 provenance=config["provenance"],
                 graphs={name: graph for name, graph in contents.items() if name.endswith(".onnx")},
             )
-        except (KeyError, ValueError, ConfigError, SafetensorError) as error:
+        except (KeyError, TypeError, ValueError, ConfigError, SafetensorError) as error:
             raise BundleError(f"{place}: not a model of this release ({error}); train it again") from None
 
 

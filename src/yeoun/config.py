@@ -156,11 +156,14 @@ class TrainConfig:
     optimizer: `adamw`, `adam`, or `rmsprop` with the smoothing `decay`; `epsilon` is added to the
         root, in `keras-rmsprop` under it.
     learning_rate: the peak of the schedule `one-cycle` (a quarter of the steps up, then a cosine down),
-        or the `constant` rate.
+        the `constant` rate, or on `plateau` the first, halved after every epoch without a lower validation
+        loss.
     epochs: passes over the training rows, at most. patience: stop after so many epochs without a
         better validation score; 0 never stops early.
     select_by: the epoch that is kept: that of the lowest validation `loss`, of the highest
         `accuracy`, or the `last`.
+    average: keep a moving average of the weights, which is scored and kept in their place: the share of the
+        old average at each step, say 0.999; 0 does not. A step then moves the whole vocabulary's.
     adversarial: train each batch a second time, each embedded text shifted by this share of a token's norm
         in the direction that raises the loss most (Miyato et al. 2017); 0 does not.
     clip: largest norm of the gradient; 0 leaves it. weight_decay: of `adamw`, not on biases.
@@ -180,6 +183,7 @@ class TrainConfig:
     epochs: int = 5
     patience: int = 0
     select_by: str = "loss"
+    average: float = 0.0
     adversarial: float = 0.0
     clip: float = 1.0
     weight_decay: float = 0.01
@@ -196,11 +200,12 @@ class TrainConfig:
         require_one_of("train.optimizer", self.optimizer, OPTIMIZERS)
         if not 0 < self.learning_rate <= 100:
             refuse("train.learning_rate", self.learning_rate, "a number above 0, at most 100")
-        require_one_of("train.schedule", self.schedule, ("one-cycle", "constant"))
+        require_one_of("train.schedule", self.schedule, ("one-cycle", "plateau", "constant"))
         require_within("train.batch_size", self.batch_size, 1, 1_000_000)
         require_within("train.epochs", self.epochs, 1, 100_000)
         require_within("train.patience", self.patience, 0, 100_000)
         require_one_of("train.select_by", self.select_by, ("loss", "accuracy", "last"))
+        require_within("train.average", self.average, 0, 0.999999)
         require_within("train.adversarial", self.adversarial, 0, 10)
         require_within("train.clip", self.clip, 0, 1e9)
         require_within("train.weight_decay", self.weight_decay, 0, 10)

@@ -106,7 +106,8 @@ def predict_proba(
 def predict_chunks(
     bundle: ModelBundle, chunks: Iterable[Sequence[str]], precision: str = "fp32", runtime: str = "torch"
 ) -> Iterator[Floats]:
-    """Yield the probabilities of each chunk of texts; while one is answered, the next is indexed."""
+    """Yield the probabilities of each chunk of texts; while one is answered, the next are indexed."""
+    _require_runtime(bundle, precision, runtime)  # before anything is read
     waiting = iter(chunks)
     with ThreadPoolExecutor(1, "yeoun-index") as thread:
         indexing = deque(thread.submit(bundle.index, texts) for texts in islice(waiting, 2))
@@ -125,17 +126,22 @@ def _answer_indexed(bundle: ModelBundle, store: TokenStore, forward: Forward) ->
 
 
 def _forward(bundle: ModelBundle, precision: str, runtime: str) -> Forward:
+    _require_runtime(bundle, precision, runtime)
     if runtime == "torch":
         return torch_forward(bundle.network, precision)
+    return onnx_forward(bundle.graphs[RUNTIMES[runtime]])
+
+
+def _require_runtime(bundle: ModelBundle, precision: str, runtime: str) -> None:
     if runtime not in RUNTIMES:
         raise ConfigError(f"runtime {runtime!r}: expected one of {', '.join(RUNTIMES)}")
+    if runtime == "torch":
+        return
     if precision != "fp32":
         raise ConfigError(f"precision {precision!r} with runtime {runtime!r}: expected fp32")
-    graph = bundle.graphs.get(RUNTIMES[runtime])
-    if graph is None:
+    if RUNTIMES[runtime] not in bundle.graphs:
         flag = "--int8" if runtime == "onnx-int8" else "--onnx"
         raise ConfigError(f"runtime {runtime!r}: not exported yet; yeoun export BUNDLE {flag} first")
-    return onnx_forward(graph)
 
 
 def require_strings(texts: Sequence[str]) -> None:

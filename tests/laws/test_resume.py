@@ -61,15 +61,23 @@ def same_weights(a: ModelBundle, b: ModelBundle) -> bool:
     )
 
 
-@pytest.mark.parametrize("adversarial", [0.0, 0.25])
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"train__adversarial": 0.25}, {"train__average": 0.9, "train__schedule": "plateau"}],
+    ids=["plain", "shifted", "averaged"],
+)
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "keras-rmsprop"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_run_cut_again_and_again_ends_as_if_it_had_not_been(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str, precision: str, adversarial: float
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    optimizer: str,
+    precision: str,
+    changed: dict[str, object],
 ) -> None:
     monkeypatch.setattr(fitting, "steps_between_saves", lambda *_: 2)
     monkeypatch.setattr(fitting, "resolve_precision", lambda *_: precision)
-    config = configuration(train__optimizer=optimizer, train__adversarial=adversarial)
+    config = configuration(train__optimizer=optimizer, **changed)
     whole = train(None, 0, config, resume=False)
     folder = TrainingFolder.of(tmp_path / "model")
     for cut_after in (1, 5, 3, 8, 2, 9):

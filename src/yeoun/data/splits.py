@@ -12,12 +12,15 @@ from ..errors import DataError
 from .rows import Dataset
 
 Rows = npt.NDArray[np.int64]
+_RUNS = 50  # of neighbouring texts, into which each class is cut before some are drawn
 
 
 def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, Rows]:
     """Return `(kept, held_out)` row numbers, ascending, with about `share` of each class held out.
 
-    Rows with the same text stay together, so that no held-out text was trained on. At least one text
+    Rows with the same text stay together, so that no held-out text was trained on. What is held out are whole
+    runs of neighbouring texts: neighbours often are of one film, author or day, and a text whose neighbour
+    was trained on is easier than new ones will be. At least one text
     of each class is kept, and one held out where the class has two. A row with several labels counts as
     one of its rarest; a label is then held out where that takes no label's last text from training.
     Raises DataError when nothing could be held out.
@@ -29,7 +32,9 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
     generator = np.random.default_rng([seed, 0])
     held_out = np.zeros(len(dataset), bool)
     for label in np.unique(leader_labels):
-        members = generator.permutation(leaders[leader_labels == label])
+        members = leaders[leader_labels == label]
+        run = np.arange(len(members)) * _RUNS // len(members)
+        members = members[np.argsort(generator.permutation(_RUNS)[run], kind="stable")]
         count = min(max(1, round(share * len(members))), len(members) - 1)
         held_out[members[:count]] = True
     held_out = held_out[group]

@@ -23,7 +23,7 @@ from ..evaluation.metrics import count_right, decide, log_loss
 from ..inference import answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier
 from .objective import adversary, count_hits, objective
-from .optimization import clip_gradients, learning_rate
+from .optimization import averaged, clip_gradients, keep_average, learning_rate
 from .state import Progress
 
 Weights = dict[str, Tensor]
@@ -101,8 +101,9 @@ def train_step(run: Run, batch: Batch) -> None:
     assert batch.labels is not None
     config, progress, network = run.configuration.train, run.progress, run.network
     step = progress.epoch * progress.steps + progress.step
+    losses = [record["validation_loss"] for record in progress.history]
     for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(step, config.epochs * progress.steps, config)
+        group["lr"] = learning_rate(step, config.epochs * progress.steps, losses, config)
     device = network.embedding.weight.device
     # The CPU's generator alone costs 1 ms a step less than asking for all devices'.
     set_seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
@@ -128,6 +129,8 @@ def train_step(run: Run, batch: Batch) -> None:
         harder.backward()  # type: ignore[no-untyped-call]
     clip_gradients([p for p in network.parameters() if p.requires_grad], config.clip)
     run.optimizer.step()
+    if config.average:
+        keep_average(run.optimizer, config.average, step)
     progress.loss_sum += loss.item() * len(batch.rows)
     progress.right += count_hits(logits, labels)
     progress.rows += len(batch.rows)
@@ -136,9 +139,11 @@ def train_step(run: Run, batch: Batch) -> None:
 
 def finish_epoch(run: Run) -> None:
     """Score the validation rows, record the epoch, keep the weights if they are the best so far."""
-    progress = run.progress
+    progress, network = run.progress, run.network
     started = time.perf_counter()
-    logits = answer(run.valid.store, run.configuration.text, torch_forward(run.network))
+    if run.configuration.train.average:
+        network = averaged(network, run.optimizer)
+    logits = answer(run.valid.store, run.configuration.text, torch_forward(network))
     labels = run.valid.labels
     probabilities = to_probabilities(logits, labels.ndim == 2)
     right = count_right(decide(probabilities, labels.ndim == 2), labels)
@@ -156,7 +161,7 @@ def finish_epoch(run: Run) -> None:
     progress.step, progress.loss_sum, progress.right, progress.rows = 0, 0.0, 0, 0
     if all(_score(run, record) > _score(run, earlier) for earlier in progress.history[:-1]):
         progress.best_epoch = progress.epoch
-        run.best = {k: v.detach().clone() for k, v in run.network.state_dict().items()}
+        run.best = {k: v.detach().clone() for k, v in network.state_dict().items()}
 
 
 def _score(run: Run, record: dict[str, float]) -> float:

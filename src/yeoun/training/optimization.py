@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from itertools import accumulate
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..config import TrainConfig
@@ -85,19 +88,42 @@ def build_optimizer(network: TextClassifier, config: TrainConfig) -> Optimizer:
     return KerasRMSprop(trained, rate, config.decay, epsilon)
 
 
-def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """Return the rate of `step` (from 0) of `steps`.
+def learning_rate(step: int, steps: int, losses: Sequence[float], config: TrainConfig) -> float:
+    """Return the rate of `step` (from 0) of `steps`, after epochs with these validation losses.
 
     `one-cycle`: linear from a tenth of the peak over the first quarter, then a cosine down to a
-    hundredth (after Smith 2018). `constant`: the same throughout.
+    hundredth (after Smith 2018). `plateau`: half as much after every epoch without a lower loss than all
+    before. `constant`: the same throughout.
     """
     if config.schedule == "constant":
         return config.learning_rate
+    if config.schedule == "plateau":
+        return config.learning_rate * 0.5 ** sum(map(operator.ge, losses[1:], accumulate(losses, min)))
     done, warm = step / max(1, steps), 0.25
     if done < warm:
         return config.learning_rate * (0.1 + 0.9 * done / warm)
     falling = (1 + math.cos(math.pi * (done - warm) / (1 - warm))) / 2
     return config.learning_rate * (0.01 + 0.99 * falling)
+
+
+@torch.no_grad()
+def keep_average(optimizer: Optimizer, share: float, step: int) -> None:
+    """Move the average of each parameter towards it, after `step` (from 0). `share` of the old average stays,
+    less in the first steps, so that the weights drawn at the start are soon forgotten.
+
+    It lies in the optimiser's state, and is saved and loaded with it.
+    """
+    share = min(share, (1 + step) / (10 + step))
+    for parameter, state in optimizer.state.items():
+        if "average" not in state:
+            state["average"] = parameter.detach().clone()
+        state["average"].lerp_(parameter, 1 - share)
+
+
+def averaged(network: TextClassifier, optimizer: Optimizer) -> TextClassifier:
+    """Return a network of the averages that `optimizer` keeps of this one's parameters."""
+    averages = {id(p): nn.Parameter(state["average"]) for p, state in optimizer.state.items()}
+    return deepcopy(network, averages)
 
 
 def clip_gradients(parameters: Iterable[Tensor], largest_norm: float) -> None:
