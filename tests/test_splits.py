@@ -87,6 +87,14 @@ def test_a_class_of_one_text_is_kept() -> None:
         assert len(held_out) == 5
 
 
+def test_neighbours_are_held_out_together() -> None:
+    dataset = labelled([f"text {i}" for i in range(1000)], ["x", "y"] * 500)
+    for seed in range(5):
+        _, held_out = stratified_split(dataset, 0.1, seed)
+        assert len(held_out) == 100
+        assert (np.diff(held_out) == 1).mean() > 0.8
+
+
 def test_a_stratified_split_depends_on_the_seed_alone() -> None:
     dataset = dataset_of([50, 50])
     np.random.seed(0)  # noqa: NPY002 - must not matter

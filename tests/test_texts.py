@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from yeoun.data import texts as module
 from yeoun.data.rows import Dataset
 from yeoun.data.splits import stratified_split
 from yeoun.data.tables import read_dataset
-from yeoun.data.texts import TextsOnDisk, TextWriter
+from yeoun.data.texts import SharedFile, TextsOnDisk, TextWriter
 from yeoun.evaluation.linear import LinearBaseline, fit_linear
 from yeoun.inference import predict_proba
 from yeoun.text import indexer
@@ -33,7 +34,9 @@ def on_disk(texts: list[str]) -> TextsOnDisk:
         for text in texts:
             writer.append(text)
         stored = writer.finish()
-    return stored if isinstance(stored, TextsOnDisk) else TextsOnDisk(np.zeros(0, np.uint8), NONE, NONE[:0])
+    if isinstance(stored, TextsOnDisk):
+        return stored
+    return TextsOnDisk(SharedFile(io.BytesIO()), NONE, NONE[:0])
 
 
 @given(st.lists(st.text(st.characters(codec=None), max_size=12), max_size=12))

@@ -12,15 +12,15 @@ from ..errors import DataError
 from .rows import Dataset
 
 Rows = npt.NDArray[np.int64]
-_RUNS = 50  # of neighbouring texts, into which each class is cut before some are drawn
+_RUNS = 100  # of neighbouring rows, into which they are cut before some are drawn
 
 
 def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, Rows]:
     """Return `(kept, held_out)` row numbers, ascending, with about `share` of each class held out.
 
-    Rows with the same text stay together, so that no held-out text was trained on. What is held out are whole
-    runs of neighbouring texts: neighbours often are of one film, author or day, and a text whose neighbour
-    was trained on is easier than new ones will be. At least one text
+    Rows with the same text stay together, so that no held-out text was trained on. What is held out are runs
+    of neighbouring rows: neighbours often are of one film, author or day, and a text whose neighbour was
+    trained on is easier than new ones will be. At least one text
     of each class is kept, and one held out where the class has two. A row with several labels counts as
     one of its rarest; a label is then held out where that takes no label's last text from training.
     Raises DataError when nothing could be held out.
@@ -30,11 +30,11 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
     leaders = np.unique(group)
     leader_labels = strata[leaders]
     generator = np.random.default_rng([seed, 0])
+    place_of_run = generator.permutation(_RUNS)
     held_out = np.zeros(len(dataset), bool)
     for label in np.unique(leader_labels):
         members = leaders[leader_labels == label]
-        run = np.arange(len(members)) * _RUNS // len(members)
-        members = members[np.argsort(generator.permutation(_RUNS)[run], kind="stable")]
+        members = members[np.argsort(place_of_run[members * _RUNS // len(dataset)], kind="stable")]
         count = min(max(1, round(share * len(members))), len(members) - 1)
         held_out[members[:count]] = True
     held_out = held_out[group]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from array import array
 from collections.abc import Iterator, Sequence
+from threading import Lock
 from typing import IO, overload
 
 import numpy as np
@@ -14,6 +16,24 @@ Rows = npt.NDArray[np.int64]
 LARGE = 2**26  # characters, from which texts stay on the disk
 
 
+class SharedFile:
+    """A file that any thread reads from, closed when nobody has it any more.
+
+    It is read, not mapped: pages of a mapped file count as this process's memory.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._lock = Lock()
+        weakref.finalize(self, file.close)
+
+    def read(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` to `end`."""
+        with self._lock:
+            self._file.seek(start)
+            return self._file.read(end - start)
+
+
 class TextsOnDisk(Sequence[str]):
     """Some texts of a temporary file, in an order of their own.
 
@@ -21,10 +41,10 @@ class TextsOnDisk(Sequence[str]):
     without reading any.
     """
 
-    def __init__(self, content: npt.NDArray[np.uint8], offsets: Rows, rows: Rows) -> None:
-        """content: uint8, all texts of the file. offsets: int64 [texts + 1], where each of them begins. rows:
-        int64, which of them are here."""
-        self._content = content
+    def __init__(self, file: SharedFile, offsets: Rows, rows: Rows) -> None:
+        """file: of all texts. offsets: int64 [texts + 1], where each of them begins. rows: int64, which of
+        them are here."""
+        self._file = file
         self._offsets = offsets
         self._rows = rows
 
@@ -45,11 +65,11 @@ class TextsOnDisk(Sequence[str]):
 
     def take(self, rows: Rows) -> TextsOnDisk:
         """Return the texts of these rows, in this order."""
-        return TextsOnDisk(self._content, self._offsets, self._rows[rows])
+        return TextsOnDisk(self._file, self._offsets, self._rows[rows])
 
     def _text(self, number: np.int64) -> str:
-        start, end = self._offsets[number], self._offsets[number + 1]
-        return self._content[start:end].tobytes().decode("utf-8", "surrogatepass")
+        start, end = int(self._offsets[number]), int(self._offsets[number + 1])
+        return self._file.read(start, end).decode("utf-8", "surrogatepass")
 
 
 class TextWriter:
@@ -67,7 +87,7 @@ class TextWriter:
 
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
-            self._file.close()  # what `finish` returned can still be read
+            self._file.close()
 
     def append(self, text: str) -> None:
         """Add a text."""
@@ -91,8 +111,7 @@ class TextWriter:
         """Return the texts."""
         if self._file is None:
             return self._texts
-        self._file.flush()
+        file, self._file = self._file, None  # whoever has the texts closes it
         lengths = np.frombuffer(self._lengths, np.int32)
         offsets = np.concatenate([np.zeros(1, np.int64), lengths.cumsum(dtype=np.int64)])
-        content = np.memmap(self._file, np.uint8, "r") if offsets[-1] else np.zeros(0, np.uint8)
-        return TextsOnDisk(content, offsets, np.arange(len(lengths)))
+        return TextsOnDisk(SharedFile(file), offsets, np.arange(len(lengths)))

@@ -13,11 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+_LEAST = (
+    0.3  # of the typical spread; in a text with less hardly anything is known, and that is not to be hidden
+)
 
 
 @dataclass(frozen=True)
 class Evenness:
     """Logits are multiplied by (`typical` / their own spread) to the `power`; with 0 they stay what they are.
+    A spread below 0.3 of `typical` counts as that.
 
     A row's spread is the root mean square of its logits around their mean; `typical` is that of many rows.
     """
@@ -29,7 +33,7 @@ class Evenness:
         """Return the logits [rows, C], each row scaled by a number above 0."""
         if not self.power or not logits.size:
             return logits
-        spreads = spread(logits).clip(1e-6 * self.typical)
+        spreads = spread(logits).clip(_LEAST * self.typical)
         return np.asarray(logits * (self.typical / spreads) ** self.power, logits.dtype)
 
 

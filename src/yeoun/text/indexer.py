@@ -20,7 +20,7 @@ from .schemes import fit_vocabulary, special_tokens
 
 Prepared = str | list[str]  # a normalised text, or the words that an analyser cut it into
 _CHUNK = 10_000
-VOCABULARY_TEXTS = 500_000  # of more texts, an even sample makes the vocabulary,
+VOCABULARY_TEXTS = 200_000  # of more texts, an even sample makes the vocabulary,
 VOCABULARY_CHARACTERS = 2**28  # and of longer ones a sample of about so many characters
 
 
@@ -56,7 +56,7 @@ class TextIndexer:
 
     @classmethod
     def fit(cls, texts: Sequence[str], config: TextConfig) -> TextIndexer:
-        """Return an indexer whose vocabulary is fitted on `texts`, the training texts; of more than 500,000,
+        """Return an indexer whose vocabulary is fitted on `texts`, the training texts; of more than 200,000,
         or 2^28 characters, on an even sample.
 
         Raises DataError when they hold no token.

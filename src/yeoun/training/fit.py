@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -49,6 +51,13 @@ def tune_process() -> None:
     """
     torch.set_flush_denormal(True)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+
+def return_memory() -> None:
+    """Give memory that was freed back to the system, which the C library of Linux keeps by hundreds of
+    megabytes after a vocabulary was made."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 def fit(
@@ -108,13 +117,17 @@ def fit(
         indexer, indexed = TextIndexer.fit_index(train.texts, configuration.text)
     else:
         indexed = indexer.index(train.texts)
+    return_memory()
     with _RANDOM_NUMBERS, torch.random.fork_rng(devices=[]):
-        store = TokenStore.of(indexed)
-        run = _start(indexer, store, train, valid, configuration, seed, precision, device)
+        run = _start(indexer, TokenStore.of(indexed), train, valid, configuration, seed, precision, device)
+        shortened = indexed.shortened
+        del indexed
         if folder is not None:
             folder.begin(identity, indexer, resume, force)
         with cores_for_shards():
             _go_on(run, folder, watch)
+        run.train = run.valid  # the training rows are not read again, and take the room of what comes
+        return_memory()
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
         # One after another, since the linear machines draw from one source of random numbers, too.
         some = sample(train, BASELINE_ROWS, seed)
@@ -146,7 +159,7 @@ def fit(
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             **whole.alone,
             "linear_baseline": score_answers(baseline.predict(valid.texts), valid.targets),
-            "shortened": indexed.shortened,
+            "shortened": shortened,
             **({"baseline_rows": len(some)} if len(train) > len(some) else {}),
             **({"ngram_rows": learned} if len(train) > learned else {}),
         },

@@ -98,7 +98,8 @@ def learning_rate(step: int, steps: int, losses: Sequence[float], config: TrainC
     if config.schedule == "constant":
         return config.learning_rate
     if config.schedule == "plateau":
-        return config.learning_rate * 0.5 ** sum(map(operator.ge, losses[1:], accumulate(losses, min)))
+        setbacks = sum(map(operator.ge, losses[1:], accumulate(losses, min)))
+        return float(config.learning_rate * 0.5**setbacks)
     done, warm = step / max(1, steps), 0.25
     if done < warm:
         return config.learning_rate * (0.1 + 0.9 * done / warm)
