@@ -102,8 +102,9 @@ def train_step(run: Run, batch: Batch) -> None:
     config, progress, network = run.configuration.train, run.progress, run.network
     step = progress.epoch * progress.steps + progress.step
     losses = [record["validation_loss"] for record in progress.history]
+    rate = learning_rate(step, config.epochs * progress.steps, losses, config)
     for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(step, config.epochs * progress.steps, losses, config)
+        group["lr"] = rate
     device = network.embedding.weight.device
     # The CPU's generator alone costs 1 ms a step less than asking for all devices'.
     set_seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
