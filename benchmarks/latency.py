@@ -22,7 +22,7 @@ from record import record, result
 from yeoun.bundle import ModelBundle
 from yeoun.data.sources import read_source
 from yeoun.inference import predict
-from yeoun.training.fit import tune_process
+from yeoun.process import tune_process
 
 TEXTS, FIRST = 2_000, 50  # measured, and before them those that warm up
 RUNTIMES = ("torch", "onnx")

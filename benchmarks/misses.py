@@ -22,9 +22,10 @@ from yeoun.data.rows import Dataset
 from yeoun.data.sources import read_source
 from yeoun.data.splits import random_split
 from yeoun.data.tokens import TokenStore
+from yeoun.process import tune_process
 from yeoun.recipes import read_recipe
 from yeoun.text.indexer import TextIndexer
-from yeoun.training.fit import fit, tune_process
+from yeoun.training.fit import fit
 
 EPOCHS = 12
 

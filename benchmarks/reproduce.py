@@ -10,8 +10,8 @@ import sys
 
 from record import COMMIT, RESULTS, machine
 
+from yeoun.process import tune_process
 from yeoun.reproduce import reproduce, result_of, run_names
-from yeoun.training.fit import tune_process
 
 FOLDER = RESULTS / "recipes"
 SEEDS, SHORT = 3, 300

@@ -43,8 +43,8 @@ from yeoun.data.splits import stratified_split
 from yeoun.nn.cells import GATES
 from yeoun.nn.classifier import DTYPES
 from yeoun.nn.shards import by_rows, cores_for_shards
+from yeoun.process import tune_process
 from yeoun.recipes import read_recipe
-from yeoun.training.fit import tune_process
 
 STEPS, SIDE = 6, 4096  # steps a round; of the square matrices
 TUNED = "--tuned"

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+from yeoun import process
 from yeoun.bundle import ModelBundle
 from yeoun.cli import main
 from yeoun.config import Configuration
 from yeoun.data.rows import Dataset, labelled, labelled_with_several
-from yeoun.training import fit as fitting
 from yeoun.training.fit import fit
 
 torch.set_num_threads(1)  # tests run side by side
-fitting.tune_process = lambda: None  # commands run in this process, whose numbers are not theirs to change
+process.tune_process = lambda: None  # commands run in this process, whose numbers are not theirs to change
 
 GOOD = ["great", "lovely", "wonderful", "재밌다", "최고"]
 BAD = ["awful", "boring", "terrible", "지루하다", "최악"]

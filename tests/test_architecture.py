@@ -14,7 +14,7 @@ import yeoun
 ROOT = Path(yeoun.__file__).parent
 DOCS = Path(__file__).parent.parent / "docs"
 FLOORS = [
-    {"errors", "version", "files"},
+    {"errors", "version", "files", "process"},
     {"fields"},
     {"config"},
     {"presets", "recipes"},

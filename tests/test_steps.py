@@ -162,7 +162,7 @@ def test_the_first_step_moves_a_row_that_was_read_as_adam_without_momentum_does(
 
 def test_a_program_that_asks_for_it_takes_denormal_numbers_for_zero() -> None:
     code = (
-        "import torch; from yeoun.training.fit import tune_process; small = torch.tensor([1e-38]);"
+        "import torch; from yeoun.process import tune_process; small = torch.tensor([1e-38]);"
         "print(float(small / 100) > 0); tune_process(); print(float(small / 100) > 0)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

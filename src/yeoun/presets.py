@@ -9,7 +9,8 @@ The rules, and why:
   and rare ones are learned by heart; for more labels, told apart by rarer words, 20 times the square root
   of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
-- N-grams: of words up to 2, and where the text is Korean of characters up to 4, beside the network.
+- N-grams: of words up to 2, or 3 where two labels are told apart by rows enough to know the phrases, and
+  where the text is Korean of characters up to 4, beside the network.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Probabilities: calibrated on the validation rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
@@ -86,6 +87,7 @@ def _lstm(
             minimum_count=2,
             maximum_length=max(20, min(longest, needed)),
             truncate="middle",
+            word_ngrams=3 if many and statistics.classes == 2 and not korean else 2,
             character_ngrams=4 if korean else 0,
         ),
         model=ModelConfig(
@@ -106,5 +108,5 @@ def _lstm(
 
 
 def _passes(rows: int) -> int:
-    steps = ((2_000, 20), (10_000, 12), (15_000, 8), (60_000, 4))
+    steps = ((2_000, 20), (10_000, 12), (20_000, 8), (60_000, 4))
     return next((passes for below, passes in steps if rows < below), 3)

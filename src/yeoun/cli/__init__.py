@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import atexit
 import errno
-import gc
 import io
 import os
 import signal
@@ -14,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ..errors import UsageError, YeounError
+from ..process import prepare_process
 from ..version import __version__
 
 
@@ -24,11 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         build_parser().print_help()
         return 2
     _accept_any_bytes()
-    # Threads that wait for each other awake take the cores from whoever else computes, many times over.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # What is imported is no garbage: looking through it took a quarter of a second, most of it at the end.
-    gc.set_threshold(50_000)
-    atexit.register(gc.freeze)
+    prepare_process()
     try:
         import_module(f".{options.verb}", __package__).run(options)
         sys.stdout.flush()

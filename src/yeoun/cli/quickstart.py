@@ -25,7 +25,8 @@ def run(options: argparse.Namespace) -> None:
     from ..estimator import save_model
     from ..evaluation.metrics import wilson_interval
     from ..inference import predict, predict_proba
-    from ..training.fit import fit, tune_process
+    from ..process import tune_process
+    from ..training.fit import fit
 
     tune_process()
     out = Path(options.out)

@@ -13,8 +13,8 @@ def run(options: argparse.Namespace) -> None:
     """Run the published systems, one result file a run, and write their table and picture."""
     from ..files import write_durably
     from ..plots import recipes_picture
+    from ..process import tune_process
     from ..reproduce import defects, points, reproduce, result_of, run_names, table
-    from ..training.fit import tune_process
 
     tune_process()
     folder = Path(options.out) / ("full-size" if options.full_size else "")

@@ -21,7 +21,8 @@ from .display import TrainingDisplay, describe, emit, note
 def run(options: argparse.Namespace) -> None:
     """Train a model on SOURCE and write it to OUT, which appears whole or not at all."""
     from ..estimator import save_model
-    from ..training.fit import fit, tune_process
+    from ..process import tune_process
+    from ..training.fit import fit
     from ..training.state import TrainingFolder
 
     tune_process()
@@ -49,6 +50,7 @@ def run(options: argparse.Namespace) -> None:
         note(f"{out} is whole already")
         report(out, bundle, options.json)
         return
+    note("the linear models first, then the network")
     bundle = fit(
         train,
         configuration,

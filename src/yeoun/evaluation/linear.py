@@ -98,6 +98,8 @@ def _counts(texts: Sequence[str], analyzer: str, features: int):  # type: ignore
     from sklearn.feature_extraction.text import HashingVectorizer
 
     ngrams, pattern = ((1, 4), None) if analyzer == "char" else ((1, 2), r"(?u)\b\w+\b|[!?]")
+    # Of many rows at once the vectorizer takes twice the room that the machine will.
+    chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
     vectorizer = HashingVectorizer(
         analyzer=analyzer,
         ngram_range=ngrams,
@@ -107,14 +109,16 @@ def _counts(texts: Sequence[str], analyzer: str, features: int):  # type: ignore
         norm=None,
         dtype=np.float32,
     )
-    if not len(texts):  # scikit-learn stops at an empty list
+    if not chunks:  # scikit-learn stops at an empty list
         return scipy.sparse.csr_matrix((0, features), dtype=np.float32)
-    return vectorizer.transform(normalize(text) for text in texts)
+    return scipy.sparse.vstack([vectorizer.transform(map(normalize, chunk)) for chunk in chunks], "csr")
 
 
 def _weighted(counts, idf: npt.NDArray[np.float32]):  # type: ignore[no-untyped-def]
     from sklearn.preprocessing import normalize as to_unit_length
 
-    weighted = counts.copy()
-    weighted.data = (1 + np.log(weighted.data)) * idf[weighted.indices]
-    return to_unit_length(weighted, copy=False) if weighted.shape[0] else weighted
+    """Return the TF-IDF features of `counts`, in their place: of many rows both would fill the memory."""
+    np.log(counts.data, out=counts.data)
+    counts.data += 1
+    counts.data *= idf[counts.indices]
+    return to_unit_length(counts, copy=False) if counts.shape[0] else counts

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-import os
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,42 +19,24 @@ from ..data.rows import Dataset, require_classes, require_kind
 from ..data.splits import random_split, stratified_split
 from ..data.tokens import TokenStore
 from ..errors import ConfigError, DataError
-from ..evaluation.linear import fit_linear
+from ..evaluation.linear import LinearBaseline, fit_linear
 from ..evaluation.metrics import choose_thresholds, measure, score_answers
 from ..inference import answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier, count_parameters
 from ..nn.shards import cores_for_shards
+from ..process import return_memory
 from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
 from ..text.vectors import read_vectors
 from .combination import combine
 from .loop import IndexedRows, Run, run_epochs
-from .ngrams import fit_ngrams, rows_within_reach
+from .ngrams import NgramBranch, fit_ngrams, rows_within_reach
 from .objective import balanced_weights
 from .optimization import build_optimizer
 from .state import Progress, TrainingFolder, steps_between_saves, versions
 
 BASELINE_ROWS = 160_000  # of more, the linear baseline learns from so many
 _RANDOM_NUMBERS = threading.RLock()  # torch has one source of them, so models are trained one after another
-
-
-def tune_process() -> None:
-    """Have this process compute as fast as its machine allows. For programs, not for libraries, before torch
-    computes anything: what is computed stays what it was, but for numbers below 1e-38.
-
-    Denormal numbers are taken for zero: gradients that vanish over a long text end in them, and a CPU is
-    several times slower with them. Large tensors are asked for in huge pages (Linux): a third of a training
-    step of long texts went into mapping small ones.
-    """
-    torch.set_flush_denormal(True)
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-
-
-def return_memory() -> None:
-    """Give memory that was freed back to the system, which the C library of Linux keeps by hundreds of
-    megabytes after a vocabulary was made."""
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
-        trim(0)
 
 
 def fit(
@@ -110,6 +89,9 @@ def fit(
         folder.check(identity, resume, force)
     rows = len(train)
     train, valid = _held_out(train, valid, configuration.train, seed)
+    with _RANDOM_NUMBERS:  # of which the linear machines have one source, too
+        # First, while they have the room that the tokens of many rows will take.
+        linear = _fit_linear_models(train, configuration, seed)
     indexer = folder.indexer(configuration.text) if folder is not None and resume else None
     if indexer is None and configuration.text.vocabulary_rows == "all":
         indexer = TextIndexer.fit([*train.texts, *valid.texts], configuration.text)
@@ -126,21 +108,11 @@ def fit(
             folder.begin(identity, indexer, resume, force)
         with cores_for_shards():
             _go_on(run, folder, watch)
-        run.train = run.valid  # the training rows are not read again, and take the room of what comes
-        return_memory()
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
-        # One after another, since the linear machines draw from one source of random numbers, too.
-        some = sample(train, BASELINE_ROWS, seed)
-        baseline = fit_linear(some.texts, some.targets, len(some.label_names), some.weights)
-        ngrams, learned = None, len(train)
-        if configuration.model.ngrams:
-            within = sample(train, rows_within_reach(train.texts, configuration.text), seed)
-            ngrams = fit_ngrams(within, configuration.text, _weights(within, configuration.train))
-            learned = len(within)
     run.network.load_state_dict(best)
     recurrent = answer(run.valid.store, configuration.text, torch_forward(run.network))
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
-    whole = combine(recurrent, parameters, ngrams, valid, configuration.train.calibrate)
+    whole = combine(recurrent, parameters, linear.ngrams, valid, configuration.train.calibrate)
     probabilities = to_probabilities(whole.logits, train.is_multilabel, whole.evenness)
     thresholds = choose_thresholds(probabilities, valid.targets) if train.is_multilabel else None
     return ModelBundle(
@@ -148,20 +120,19 @@ def fit(
         label_names=train.label_names,
         indexer=indexer,
         weights=whole.parameters,
-        ngrams=None if ngrams is None else ngrams.indexer,
+        ngrams=None if linear.ngrams is None else linear.ngrams.indexer,
         thresholds=() if thresholds is None else tuple(thresholds.tolist()),
         evenness=whole.evenness,
-        baseline=baseline,
+        baseline=linear.baseline,
         metrics={
             "rows": rows,
             "labels": list(valid.label_names),
             **_figures(run),
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             **whole.alone,
-            "linear_baseline": score_answers(baseline.predict(valid.texts), valid.targets),
+            "linear_baseline": score_answers(linear.baseline.predict(valid.texts), valid.targets),
             "shortened": shortened,
-            **({"baseline_rows": len(some)} if len(train) > len(some) else {}),
-            **({"ngram_rows": learned} if len(train) > learned else {}),
+            **linear.rows,
         },
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},
@@ -189,6 +160,28 @@ def _held_out(
             f" {len(valid)} held out: add rows of it, take another seed, or give --valid"
         )
     return train, valid
+
+
+class _LinearModels(NamedTuple):
+    """The linear baseline, the n-grams where the model reads any, and by name how many of the rows each
+    learned from, where it is not all."""
+
+    baseline: LinearBaseline
+    ngrams: NgramBranch | None
+    rows: dict[str, int]
+
+
+def _fit_linear_models(train: Dataset, configuration: Configuration, seed: int) -> _LinearModels:
+    some = sample(train, BASELINE_ROWS, seed)
+    baseline, ngrams = fit_linear(some.texts, some.targets, len(some.label_names), some.weights), None
+    rows = {"baseline_rows": len(some)}
+    return_memory()
+    if configuration.model.ngrams:
+        within = sample(train, rows_within_reach(train.texts, configuration.text), seed)
+        ngrams = fit_ngrams(within, configuration.text, _weights(within, configuration.train))
+        rows["ngram_rows"] = len(within)
+        return_memory()
+    return _LinearModels(baseline, ngrams, {name: few for name, few in rows.items() if few < len(train)})
 
 
 def sample(train: Dataset, rows: int, seed: int) -> Dataset:

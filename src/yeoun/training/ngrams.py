@@ -23,7 +23,7 @@ from ..text.ngrams import NgramIndexer, chunks, count_ngrams
 
 Floats = npt.NDArray[np.float32]
 _PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights stay
-_FEATURES = 25_000_000  # of all texts together; the machine needs 24 bytes for each
+_FEATURES = 20_000_000  # of all texts together; the machine needs 32 bytes for each
 _WEIGHTS = 2**26  # of all n-grams and labels together, at 4 bytes each
 _NAIVE_BAYES = 0.5  # share of the naive-Bayes weight beside its mean
 
@@ -73,9 +73,10 @@ def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> tuple
         share = float(np.clip(target.mean(), 0.01, 0.99))
         return np.zeros(features.shape[1], np.float32), float(np.log(share / (1 - share)))
     ratio = _naive_bayes(features, target, weights)
-    weighted = scipy.sparse.csr_matrix(
-        (features.data * ratio[features.indices], features.indices, features.indptr), features.shape
-    )
+    values = np.multiply(
+        features.data, ratio[features.indices], dtype=np.float64
+    )  # as the machine wants them
+    weighted = scipy.sparse.csr_matrix((values, features.indices, features.indptr), features.shape)
     machine = LinearSVC(C=_PENALTY, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # nearly there serves as well
