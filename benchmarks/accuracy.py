@@ -7,7 +7,6 @@ Names of corpora and presets on the command line pick some of the runs.
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 
@@ -39,9 +38,8 @@ def run(preset: str, corpus: str, seed: int) -> None:
         return
     train, test = CORPORA[corpus]
     model = folder_of(preset, corpus, seed)
-    shutil.rmtree(model, ignore_errors=True)
     started = time.perf_counter()
-    trained = yeoun("train", train, "--preset", preset, "--out", model, "--seed", seed, "--resume")
+    trained = yeoun("train", train, "--preset", preset, "--out", model, "--seed", seed, "--force")
     seconds = time.perf_counter() - started
     tested = yeoun("evaluate", model, test)
     record(

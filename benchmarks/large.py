@@ -30,7 +30,7 @@ def main() -> None:
     RUNS.mkdir(exist_ok=True)
     rows, model = RUNS / f"{name}.csv", RUNS / name
     write(rows)
-    train = watched("train", rows, "--preset", "fast", "--set", "train.epochs=1", "--out", model, "--resume")
+    train = watched("train", rows, "--preset", "fast", "--set", "train.epochs=1", "--out", model, "--force")
     whole, cut = RUNS / f"{name}-whole.csv", RUNS / f"{name}-cut.csv"
     label = ("predict", model, "--input", rows, "--text", "text", "--force", "--output")
     predict = watched(*label, whole)

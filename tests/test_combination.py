@@ -346,7 +346,7 @@ def test_texts_that_share_no_ngram_train_a_model_all_the_same(tmp_path: Path) ->
 
 
 def test_the_rows_of_the_linear_baseline_are_told_beside_ngrams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "BASELINE_ROWS", 50)
+    monkeypatch.setattr("yeoun.training.linear._BASELINE_ROWS", 50)
     assert 50 <= train("softmax of two").metrics["baseline_rows"] < 60
 
 

@@ -206,6 +206,12 @@ def test_rows_of_weight_0_are_as_left_out(fitted: RecurrentTextClassifier) -> No
     assert answers(left_out) != answers(fitted)
 
 
+def test_only_the_ratio_of_weights_counts_however_large_they_are() -> None:
+    weights = np.linspace(0.5, 2, 80)
+    plain = answers(build().fit(TEXTS, LABELS, sample_weight=weights))
+    assert answers(build().fit(TEXTS, LABELS, sample_weight=weights * 2.0**126)) == plain
+
+
 @pytest.mark.parametrize("class_weight", ["none", "balanced"])
 def test_rows_of_equal_weight_count_as_without_weights(class_weight: str) -> None:
     values = {**SHORT, "train.class_weight": class_weight}

@@ -21,13 +21,15 @@ from yeoun.config import Configuration, TextConfig
 from yeoun.data.batches import collate
 from yeoun.data.rows import Dataset, labelled, labelled_with_several
 from yeoun.data.tokens import TokenStore
+from yeoun.evaluation.linear import count_features as count_baseline_features
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.ngrams import NgramFeatures, NgramScores
 from yeoun.text import ngrams
 from yeoun.text.indexer import Indexed
 from yeoun.text.ngrams import NgramIndexer, count_ngrams
 from yeoun.text.normalization import normalize
-from yeoun.training.ngrams import NgramBranch, fit_ngrams, rows_within_reach
+from yeoun.training.linear import rows_within_reach
+from yeoun.training.ngrams import NgramBranch, count_features, fit_ngrams
 
 # A busy machine is no failure.
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -294,10 +296,14 @@ def test_a_row_of_no_weight_teaches_nothing_but_words(
 
 
 def test_so_many_rows_are_learned_from_as_their_ngrams_leave_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("yeoun.training.ngrams._FEATURES", 1000)
-    assert rows_within_reach(["a b c d"] * 50, TextConfig(word_ngrams=1)) == 250
-    assert rows_within_reach(["a b c d"] * 5000, TextConfig(word_ngrams=2)) == 142
-    assert rows_within_reach(["a"] * 3, TextConfig(word_ngrams=0)) >= 3
+    def within(texts: list[str], words: int) -> int:
+        return rows_within_reach(texts, lambda some: count_features(some, TextConfig(word_ngrams=words)))
+
+    monkeypatch.setattr("yeoun.training.linear._FEATURES", 1000)
+    assert within(["a b c d"] * 50, 1) == 250
+    assert within(["a b c d"] * 5000, 2) == 142
+    assert within(["a"] * 3, 0) >= 3
+    assert rows_within_reach(["good film here"] * 5000, count_baseline_features) == 200
 
 
 def test_ngrams_are_weighed_by_no_gradient() -> None:

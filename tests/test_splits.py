@@ -95,6 +95,13 @@ def test_neighbours_are_held_out_together() -> None:
         assert (np.diff(held_out) == 1).mean() > 0.8
 
 
+def test_rows_in_the_order_of_many_labels_are_held_out_from_anywhere() -> None:
+    rows = labelled([f"text {i}" for i in range(6_000)], [f"class {i // 30:03}" for i in range(6_000)])
+    places = [stratified_split(rows, 0.1, seed)[1] % 30 for seed in range(8)]
+    assert len({place.tobytes() for place in places}) == 8
+    assert len(set(np.concatenate(places).tolist())) > 10
+
+
 def test_a_stratified_split_depends_on_the_seed_alone() -> None:
     dataset = dataset_of([50, 50])
     np.random.seed(0)  # noqa: NPY002 - must not matter

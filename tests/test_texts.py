@@ -22,8 +22,8 @@ from yeoun.evaluation.linear import LinearBaseline, fit_linear
 from yeoun.inference import predict_proba
 from yeoun.text import indexer
 from yeoun.text.indexer import TextIndexer
-from yeoun.training import fit as fitting
-from yeoun.training.fit import fit, sample
+from yeoun.training.fit import fit
+from yeoun.training.linear import sample
 
 NONE = np.zeros(1, np.int64)
 
@@ -97,7 +97,7 @@ def test_the_vocabulary_of_many_texts_is_that_of_an_even_sample(monkeypatch: pyt
 def test_the_baseline_of_many_rows_learns_from_a_sample_that_has_every_label(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fitting, "BASELINE_ROWS", 20)
+    monkeypatch.setattr("yeoun.training.linear._BASELINE_ROWS", 20)
     labels = np.array([0] * 60 + [1] * 60 + [2])
     rows = Dataset([f"text {i}" for i in range(121)], labels, ("a", "b", "c"))
     drawn = sample(rows, 20, seed=3)

@@ -173,7 +173,8 @@ class TrainConfig:
         `model.ngrams` that always happens.
     validation_share: the part of the training rows held out when no validation rows are given.
     validation_split: `stratified` holds out the same share of each label and keeps equal texts
-        together; `random` cuts a shuffled order, as published systems do.
+        together, and holds out runs of neighbouring rows; `random` cuts a shuffled order, as published
+        systems do.
     """
 
     optimizer: str = "adamw"

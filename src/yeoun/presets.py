@@ -9,8 +9,8 @@ The rules, and why:
   and rare ones are learned by heart; for more labels, told apart by rarer words, 20 times the square root
   of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
-- N-grams: of words up to 2, or 3 where two labels are told apart by rows enough to know the phrases, and
-  where the text is Korean of characters up to 4, beside the network.
+- N-grams: of words up to 2, of Korean text also of characters up to 4, beside the network. Where two labels
+  of other text have rows enough to learn phrases from, of words up to 3.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Probabilities: calibrated on the validation rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.

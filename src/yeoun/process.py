@@ -1,4 +1,4 @@
-"""What a program asks of the process that it runs in. Libraries leave it as it is."""
+"""What is asked of the process that all runs in. The first two are for programs, not for libraries."""
 
 from __future__ import annotations
 

@@ -53,6 +53,10 @@ class Dataset:
             return Dataset(self.texts.take(rows), labels, self.label_names, weights)
         return Dataset([self.texts[i] for i in rows], labels, self.label_names, weights)
 
+    def rows_with(self, label: int) -> npt.NDArray[np.int64]:
+        """Return the numbers of the rows that have the label, ascending."""
+        return np.flatnonzero(self.targets[:, label] == 1 if self.is_multilabel else self.targets == label)
+
     def fingerprint(self) -> str:
         """Return a SHA-256 over texts, labels, weights and their order."""
         digest = hashlib.sha256(repr(self.label_names).encode())

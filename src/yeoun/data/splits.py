@@ -1,4 +1,5 @@
-"""Which rows train and which are held out: stratified, seeded, duplicate-safe; and the articles' own."""
+"""Which rows train and which are held out: stratified, seeded, duplicate-safe, in runs of neighbours; and the
+articles' own splits."""
 
 from __future__ import annotations
 
@@ -20,9 +21,9 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
 
     Rows with the same text stay together, so that no held-out text was trained on. What is held out are runs
     of neighbouring rows: neighbours often are of one film, author or day, and a text whose neighbour was
-    trained on is easier than new ones will be. At least one text
-    of each class is kept, and one held out where the class has two. A row with several labels counts as
-    one of its rarest; a label is then held out where that takes no label's last text from training.
+    trained on is easier than new ones will be. At least one text of each class is kept, and one held out
+    where the class has two. A row with several labels counts as one of its rarest; a label is then held out
+    where that takes no label's last text from training.
     Raises DataError when nothing could be held out.
     """
     strata = _strata(dataset)
@@ -34,12 +35,15 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
     held_out = np.zeros(len(dataset), bool)
     for label in np.unique(leader_labels):
         members = leaders[leader_labels == label]
-        members = members[np.argsort(place_of_run[members * _RUNS // len(dataset)], kind="stable")]
+        runs = members * _RUNS // len(dataset)
+        if len(np.unique(runs)) < _RUNS // 10:  # rows in the order of many labels: runs of its own
+            runs = np.arange(len(members)) * _RUNS // len(members)
+        members = members[np.argsort(place_of_run[runs], kind="stable")]
         count = min(max(1, round(share * len(members))), len(members) - 1)
         held_out[members[:count]] = True
     held_out = held_out[group]
     for label in range(len(dataset.label_names)):  # a class that only shares texts or rows with others
-        of_class = _rows_with(dataset, label)
+        of_class = dataset.rows_with(label)
         if len(of_class) and held_out[of_class].all():
             held_out[group == group[of_class[0]]] = False
     if dataset.is_multilabel:
@@ -67,12 +71,6 @@ def _strata(dataset: Dataset) -> Rows:
     rows_with = dataset.targets.sum(0)
     rarity = np.where(dataset.targets == 1, rows_with, len(dataset) + 1)
     return np.where(dataset.targets.any(1), rarity.argmin(1), len(rows_with))
-
-
-def _rows_with(dataset: Dataset, label: int) -> Rows:
-    """Return the numbers of the rows that have the label."""
-    is_there = dataset.targets[:, label] == 1 if dataset.is_multilabel else dataset.targets == label
-    return np.flatnonzero(is_there)
 
 
 def _hold_out_the_rest(targets: Rows, group: Rows, held_out: npt.NDArray[np.bool_]) -> None:

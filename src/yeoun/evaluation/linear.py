@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from ..text.normalization import hangul_share, normalize
 
-_CHUNK = 20_000
+_CHUNK = 20_000  # texts
+_COEFFICIENTS = 2**26  # of all labels together
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class LinearBaseline:
 
     def predict(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the class of each text, int64 [rows]; or 0 or 1 for each label, [rows, classes]."""
-        chunks = [texts[start : start + _CHUNK] for start in range(0, max(1, len(texts)), _CHUNK)]
-        return np.concatenate([self._predict(chunk) for chunk in chunks])
+        starts = range(0, max(1, len(texts)), _CHUNK)
+        return np.concatenate([self._predict(texts[start : start + _CHUNK]) for start in starts])
 
     def _predict(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         features = _weighted(_counts(texts, self.analyzer, len(self.idf)), self.idf)
@@ -73,24 +74,35 @@ def fit_linear(
     """
     from sklearn.svm import LinearSVC
 
-    analyzer = "char" if hangul_share(texts) > 0.2 else "word"
-    counts = _counts(texts, analyzer, 2**20 if classes == 2 else 2**18)
+    analyzer = analyzer_of(texts)
+    width = min(2**20 if classes == 2 else 2**18, _COEFFICIENTS // 2 ** (classes - 1).bit_length())
+    counts = _counts(texts, analyzer, width)
     seen = np.bincount(counts.indices, minlength=counts.shape[1])
     idf = (np.log((1 + len(texts)) / (1 + seen)) + 1).astype(np.float32)
     features = _weighted(counts, idf)
     if weights is not None:
-        weights = weights / weights.mean()
+        weights = (weights / weights.mean(dtype=np.float64)).astype(np.float32)
     fitted = []
     for targets in labels.T if labels.ndim == 2 else (labels,):
         if labels.ndim == 2 and targets.all():  # nothing to learn, and the machine would refuse
-            fitted.append((np.zeros((1, features.shape[1])), np.ones(1)))
+            fitted.append((np.zeros((1, features.shape[1]), np.float32), np.ones(1)))
             continue
         machine = LinearSVC(C=0.5 if analyzer == "word" else 0.2, random_state=0)
         machine.fit(features, targets, sample_weight=weights)
-        fitted.append((machine.coef_, machine.intercept_))
+        fitted.append((machine.coef_.astype(np.float32), machine.intercept_))
     coefficients, intercepts = map(np.concatenate, zip(*fitted, strict=True))
     half = coefficients.astype(np.float16).astype(np.float32)
     return LinearBaseline(analyzer, labels.ndim == 2, idf, half, intercepts.astype(np.float32))
+
+
+def analyzer_of(texts: Sequence[str]) -> str:
+    """Return what n-grams the baseline of these texts reads, "word" or "char"."""
+    return "char" if hangul_share(texts) > 0.2 else "word"
+
+
+def count_features(texts: Sequence[str]) -> int:
+    """Return how many different n-grams the baseline reads in each of the texts, summed."""
+    return int(_counts(texts, analyzer_of(texts), 2**20).nnz)
 
 
 def _counts(texts: Sequence[str], analyzer: str, features: int):  # type: ignore[no-untyped-def]
@@ -98,8 +110,6 @@ def _counts(texts: Sequence[str], analyzer: str, features: int):  # type: ignore
     from sklearn.feature_extraction.text import HashingVectorizer
 
     ngrams, pattern = ((1, 4), None) if analyzer == "char" else ((1, 2), r"(?u)\b\w+\b|[!?]")
-    # Of many rows at once the vectorizer takes twice the room that the machine will.
-    chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
     vectorizer = HashingVectorizer(
         analyzer=analyzer,
         ngram_range=ngrams,
@@ -109,15 +119,17 @@ def _counts(texts: Sequence[str], analyzer: str, features: int):  # type: ignore
         norm=None,
         dtype=np.float32,
     )
-    if not chunks:  # scikit-learn stops at an empty list
+    if not len(texts):  # scikit-learn stops at an empty list
         return scipy.sparse.csr_matrix((0, features), dtype=np.float32)
+    # Of many rows at once the vectorizer takes twice the room that the machine will.
+    chunks = (texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK))
     return scipy.sparse.vstack([vectorizer.transform(map(normalize, chunk)) for chunk in chunks], "csr")
 
 
 def _weighted(counts, idf: npt.NDArray[np.float32]):  # type: ignore[no-untyped-def]
+    """Return the TF-IDF features of `counts`, in their place: of many rows both would fill the memory."""
     from sklearn.preprocessing import normalize as to_unit_length
 
-    """Return the TF-IDF features of `counts`, in their place: of many rows both would fill the memory."""
     np.log(counts.data, out=counts.data)
     counts.data += 1
     counts.data *= idf[counts.indices]

@@ -7,11 +7,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..bundle import ModelBundle
 from ..config import Configuration, ModelConfig, TrainConfig
@@ -19,7 +18,6 @@ from ..data.rows import Dataset, require_classes, require_kind
 from ..data.splits import random_split, stratified_split
 from ..data.tokens import TokenStore
 from ..errors import ConfigError, DataError
-from ..evaluation.linear import LinearBaseline, fit_linear
 from ..evaluation.metrics import choose_thresholds, measure, score_answers
 from ..inference import answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier, count_parameters
@@ -29,13 +27,12 @@ from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
 from ..text.vectors import read_vectors
 from .combination import combine
+from .linear import fit_linear_models
 from .loop import IndexedRows, Run, run_epochs
-from .ngrams import NgramBranch, fit_ngrams, rows_within_reach
-from .objective import balanced_weights
+from .objective import label_weights
 from .optimization import build_optimizer
 from .state import Progress, TrainingFolder, steps_between_saves, versions
 
-BASELINE_ROWS = 160_000  # of more, the linear baseline learns from so many
 _RANDOM_NUMBERS = threading.RLock()  # torch has one source of them, so models are trained one after another
 
 
@@ -89,10 +86,10 @@ def fit(
         folder.check(identity, resume, force)
     rows = len(train)
     train, valid = _held_out(train, valid, configuration.train, seed)
-    with _RANDOM_NUMBERS:  # of which the linear machines have one source, too
-        # First, while they have the room that the tokens of many rows will take.
-        linear = _fit_linear_models(train, configuration, seed)
     indexer = folder.indexer(configuration.text) if folder is not None and resume else None
+    with _RANDOM_NUMBERS:  # of which the linear machines have one source, too
+        # Now, while they have the room that the tokens of many rows will take.
+        linear = fit_linear_models(train, configuration, seed)
     if indexer is None and configuration.text.vocabulary_rows == "all":
         indexer = TextIndexer.fit([*train.texts, *valid.texts], configuration.text)
     if indexer is None:
@@ -162,40 +159,6 @@ def _held_out(
     return train, valid
 
 
-class _LinearModels(NamedTuple):
-    """The linear baseline, the n-grams where the model reads any, and by name how many of the rows each
-    learned from, where it is not all."""
-
-    baseline: LinearBaseline
-    ngrams: NgramBranch | None
-    rows: dict[str, int]
-
-
-def _fit_linear_models(train: Dataset, configuration: Configuration, seed: int) -> _LinearModels:
-    some = sample(train, BASELINE_ROWS, seed)
-    baseline, ngrams = fit_linear(some.texts, some.targets, len(some.label_names), some.weights), None
-    rows = {"baseline_rows": len(some)}
-    return_memory()
-    if configuration.model.ngrams:
-        within = sample(train, rows_within_reach(train.texts, configuration.text), seed)
-        ngrams = fit_ngrams(within, configuration.text, _weights(within, configuration.train))
-        rows["ngram_rows"] = len(within)
-        return_memory()
-    return _LinearModels(baseline, ngrams, {name: few for name, few in rows.items() if few < len(train)})
-
-
-def sample(train: Dataset, rows: int, seed: int) -> Dataset:
-    """Return about so many of the training rows, drawn by `seed`, some of every label; all where they are
-    fewer."""
-    if len(train) <= rows:
-        return train
-    drawn = np.random.default_rng([seed, 2]).permutation(len(train))[:rows]
-    several = train.targets if train.is_multilabel else None
-    labels = range(len(train.label_names))
-    is_there = (several[:, label] == 1 if several is not None else train.targets == label for label in labels)
-    return train.take(np.union1d(drawn, [int(has_it.argmax()) for has_it in is_there]))
-
-
 def _file_checksum(path: str) -> str | None:
     if not path:
         return None
@@ -258,22 +221,9 @@ def _start(
         valid=IndexedRows(TokenStore.of(indexer.index(valid.texts)), valid.targets),
         progress=Progress(),
         best={},
-        weights=_weights(train, configuration.train),
+        weights=label_weights(train, configuration.train),
         vector_coverage=coverage,
     )
-
-
-def _weights(train: Dataset, config: TrainConfig) -> Tensor | None:
-    """Return how much each label counts: the rows' own weights times those that balance the classes."""
-    if train.weights is None and config.class_weight == "none":
-        return None
-    labels = torch.from_numpy(train.targets)
-    weights = torch.ones(labels.shape)
-    if config.class_weight == "balanced":
-        weights = balanced_weights(labels, len(train.label_names))
-    if train.weights is not None:
-        weights *= torch.from_numpy(train.weights).view(-1, *[1] * (weights.dim() - 1))
-    return weights / weights.mean()
 
 
 def start_from_vectors(network: TextClassifier, indexer: TextIndexer, path: Path) -> float:

@@ -23,7 +23,6 @@ from ..text.ngrams import NgramIndexer, chunks, count_ngrams
 
 Floats = npt.NDArray[np.float32]
 _PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights stay
-_FEATURES = 20_000_000  # of all texts together; the machine needs 32 bytes for each
 _WEIGHTS = 2**26  # of all n-grams and labels together, at 4 bytes each
 _NAIVE_BAYES = 0.5  # share of the naive-Bayes weight beside its mean
 
@@ -101,8 +100,7 @@ def _matrix(indexer: NgramIndexer, texts: Sequence[str]) -> Any:
     return scipy.sparse.csr_matrix((values, ids, offsets), shape=(len(texts), len(indexer)))
 
 
-def rows_within_reach(texts: Sequence[str], config: TextConfig) -> int:
-    """Return how many of the texts may be learned from, so that their n-grams fit into memory."""
-    some = texts[:: len(texts) // 500 + 1]
-    counted = (count_ngrams(each, config.word_ngrams, config.character_ngrams) for each in chunks(some))
-    return max(1, int(_FEATURES * len(some) / max(1, sum(len(rows) for rows, _, _ in counted))))
+def count_features(texts: Sequence[str], config: TextConfig) -> int:
+    """Return how many different n-grams each of the texts has, summed."""
+    counted = (count_ngrams(each, config.word_ngrams, config.character_ngrams) for each in chunks(texts))
+    return sum(len(rows) for rows, _, _ in counted)

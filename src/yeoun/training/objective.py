@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..config import TrainConfig
+from ..data.rows import Dataset
 from ..nn.masking import real_positions
 
 
@@ -37,6 +39,20 @@ def adversary(embedded: Tensor, lengths: Tensor, share: float) -> Tensor:
     norm = torch.linalg.vector_norm(embedded.grad, dim=(0, 2), keepdim=True).clamp(min=1e-12)
     shift: Tensor = embedded.grad * (share * squares.sqrt() / norm)
     return shift.detach()
+
+
+def label_weights(train: Dataset, config: TrainConfig) -> Tensor | None:
+    """Return how much each label counts, their mean being 1: the rows' own weights times those that balance
+    the classes. None where all count alike."""
+    if train.weights is None and config.class_weight == "none":
+        return None
+    labels = torch.from_numpy(train.targets)
+    weights = torch.ones(labels.shape, dtype=torch.float64)  # in which the sum of the largest is a number
+    if config.class_weight == "balanced":
+        weights = balanced_weights(labels, len(train.label_names))
+    if train.weights is not None:
+        weights *= torch.from_numpy(train.weights).view(-1, *[1] * (weights.dim() - 1))
+    return (weights / weights.mean()).float()
 
 
 def balanced_weights(labels: Tensor, classes: int) -> Tensor:

@@ -1,0 +1,61 @@
+"""The linear models of a training run: the baseline and the n-grams, from as many rows as memory allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from ..config import Configuration
+from ..data.rows import Dataset
+from ..evaluation import linear
+from ..evaluation.linear import LinearBaseline, fit_linear
+from ..process import return_memory
+from .ngrams import NgramBranch, count_features, fit_ngrams
+from .objective import label_weights
+
+_BASELINE_ROWS = 160_000  # of more, the baseline learns from so many
+_FEATURES = 20_000_000  # of all texts that a machine learns from, at 32 bytes each
+
+
+class LinearModels(NamedTuple):
+    """The baseline, the n-grams where the model reads any, and by name how many of the rows each learned
+    from, where it is not all."""
+
+    baseline: LinearBaseline
+    ngrams: NgramBranch | None
+    rows: dict[str, int]
+
+
+def fit_linear_models(train: Dataset, configuration: Configuration, seed: int) -> LinearModels:
+    """Return both fitted on the training rows, of too many on some that `seed` draws."""
+    within = min(_BASELINE_ROWS, rows_within_reach(train.texts, linear.count_features))
+    some = sample(train, within, seed)
+    baseline, ngrams = fit_linear(some.texts, some.targets, len(some.label_names), some.weights), None
+    rows = {"baseline_rows": len(some)}
+    return_memory()
+    if configuration.model.ngrams:
+        within = rows_within_reach(train.texts, partial(count_features, config=configuration.text))
+        some = sample(train, within, seed)
+        ngrams = fit_ngrams(some, configuration.text, label_weights(some, configuration.train))
+        rows["ngram_rows"] = len(some)
+        return_memory()
+    return LinearModels(baseline, ngrams, {name: few for name, few in rows.items() if few < len(train)})
+
+
+def rows_within_reach(texts: Sequence[str], count: Callable[[Sequence[str]], int]) -> int:
+    """Return of how many texts the features, which `count` counts, fit into the memory of a machine."""
+    some = texts[:: len(texts) // 500 + 1]
+    return max(1, int(_FEATURES * len(some) / max(1, count(some))))
+
+
+def sample(train: Dataset, rows: int, seed: int) -> Dataset:
+    """Return about so many of the training rows, drawn by `seed`, some of every label; all where they are
+    fewer."""
+    if len(train) <= rows:
+        return train
+    drawn = np.random.default_rng([seed, 2]).permutation(len(train))[:rows]
+    firsts = [int(train.rows_with(label)[0]) for label in range(len(train.label_names))]
+    return train.take(np.union1d(drawn, firsts))
