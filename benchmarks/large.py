@@ -2,12 +2,13 @@
 
 NSMC's training rows, repeated with words of other rows put behind them, until there are so many. One epoch of
 the preset `fast` and a labelling of the whole file, the resident memory of each command sampled twice a
-second; the labelling is then killed halfway, gone on with, and compared byte for byte.
+second; the labelling is then killed after half that time, gone on with, and compared byte for byte.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -35,9 +36,10 @@ def main() -> None:
     label = ("predict", model, "--input", rows, "--text", "text", "--force", "--output")
     predict = watched(*label, whole)
     kill_after(predict["seconds"] / 2, *label, cut)
+    kept = json.loads(cut.with_name(f"{cut.name}.progress").read_bytes())["rows"]
     resumed = watched("predict", model, "--input", rows, "--text", "text", "--resume", "--output", cut)
     same = whole.read_bytes() == cut.read_bytes()
-    figures = {"train": train, "predict": predict, "resumed": resumed, "identical": same}
+    figures = {"train": train, "predict": predict, "kept": kept, "resumed": resumed, "identical": same}
     record(name, {"rows": ROWS, "bytes": rows.stat().st_size, **figures})
 
 
