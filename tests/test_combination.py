@@ -73,7 +73,7 @@ def test_scales_are_numbers_above_zero_and_change_no_halfs_answers(
 ) -> None:
     labels = draw_labels(head, rows, seed)
     drawn = [draw_logits(head, labels, *half, seed + i) for i, half in enumerate(halves)]
-    scales = fit_scales(drawn, labels)
+    scales = fit_scales(drawn, labels, [1.0] * len(drawn))
     assert len(scales) == len(drawn)
     assert all(np.isfinite(scales))
     assert min(scales) > 0
@@ -86,7 +86,7 @@ def test_scales_are_numbers_above_zero_and_change_no_halfs_answers(
 def test_no_other_scales_predict_the_rows_better(head: str, seed: int) -> None:
     labels = draw_labels(head, 1000, seed)
     first, second = draw_logits(head, labels, 0.6, 4.0, seed), draw_logits(head, labels, 0.3, 0.1, seed + 9)
-    found = fit_scales([first, second], labels)
+    found = fit_scales([first, second], labels, [1.0, 1.0])
     reached = loss(head, first * found[0] + second * found[1], labels)
     for factors in np.random.default_rng(seed).lognormal(0, 0.5, (60, 2)):
         scaled = first * found[0] * factors[0] + second * found[1] * factors[1]
@@ -98,7 +98,7 @@ def test_no_other_scales_predict_the_rows_better(head: str, seed: int) -> None:
 def test_noise_beside_a_half_that_knows_counts_for_little(head: str) -> None:
     labels = draw_labels(head, 500)
     good, noise = draw_logits(head, labels, 1.0, 3.0), draw_logits(head, labels, 0.0, 3.0, seed=5)
-    scales = fit_scales([good, noise], labels)
+    scales = fit_scales([good, noise], labels, [1.0, 1.0])
     assert scales[1] < scales[0] / 5
 
 
@@ -109,7 +109,7 @@ def test_a_half_that_says_the_same_of_every_text_does_no_harm(head: str, value: 
     good = draw_logits(head, labels, 0.8, 2.0)
     same = np.full_like(good, value)
     same[:, : -same.shape[1] // 2] = 0.0
-    with_it, alone = fit_scales([same, good], labels), fit_scales([good], labels)
+    with_it, alone = fit_scales([same, good], labels, [1.0, 1.0]), fit_scales([good], labels, [1.0])
     together = loss(head, same * with_it[0] + good * with_it[1], labels)
     assert together <= loss(head, good * alone[0], labels) + 1e-3
 
@@ -117,9 +117,9 @@ def test_a_half_that_says_the_same_of_every_text_does_no_harm(head: str, value: 
 def test_a_few_rows_make_no_half_sure_of_itself() -> None:
     labels = np.array([0, 1])
     logits = np.array([[2.0, -2.0], [-2.0, 2.0]], np.float32)
-    (scale,) = fit_scales([logits], labels)
+    (scale,) = fit_scales([logits], labels, [1.0])
     assert to_probabilities(logits * scale, False).max() < 0.9
-    many = fit_scales([np.tile(logits, (500, 1))], np.tile(labels, 500))
+    many = fit_scales([np.tile(logits, (500, 1))], np.tile(labels, 500), [1.0])
     assert many[0] > 1.5 * scale
 
 
@@ -141,7 +141,9 @@ def test_texts_of_weak_scores_are_taken_like_others() -> None:
     evenness, scale = fit_evenness(weak, labels)
     assert evenness.power == 0.75
     evened = to_probabilities(weak * np.float32(scale), False, evenness)
-    assert log_loss(evened, labels) < loss("softmax", fit_scales([weak], labels)[0] * weak, labels) - 0.02
+    assert (
+        log_loss(evened, labels) < loss("softmax", fit_scales([weak], labels, [1.0])[0] * weak, labels) - 0.02
+    )
     plain, _ = fit_evenness(logits, labels)
     assert plain.power < 0.75
 
@@ -320,17 +322,28 @@ def test_altered_ngrams_are_refused_and_missing_ones_are_missed(
         ModelBundle.load(tmp_path / "model")
 
 
-def test_ngrams_are_fitted_on_training_texts_alone(two_labels: ModelBundle) -> None:
+def test_ngrams_learn_from_all_rows_given_but_those_of_valid(two_labels: ModelBundle) -> None:
     rows, config = make_rows(120), two_labels.configuration
     unheard = Dataset([f"{text} unheard" for text in rows.texts[:60]], rows.targets[:60], rows.label_names)
-    other, from_a_share = train("softmax of two", unheard), fit(rows, config, seed=3)
-    kept, _ = stratified_split(rows, config.train.validation_share, 3)
-    for found, texts in ((other, rows.texts), (from_a_share, [rows.texts[row] for row in kept])):
+    other = train("softmax of two", unheard)
+    for found in (other, fit(rows, config, seed=3)):
         assert found.ngrams is not None
-        for name, array in NgramIndexer.fit(texts, config.text).arrays().items():
+        for name, array in NgramIndexer.fit(rows.texts, config.text).arrays().items():
             np.testing.assert_array_equal(found.ngrams.arrays()[name], array)
     weights = [found.weights["ngrams.weight"] for found in (other, two_labels)]
     np.testing.assert_allclose(*(each / np.abs(each).max() for each in weights), atol=1e-5)
+
+
+def test_figures_of_validation_are_of_ngrams_that_have_not_seen_its_rows() -> None:
+    rows = labelled([f"word{i // 2} {'ab'[i % 2]}{i // 4}" for i in range(400)], ["no", "yes"] * 200)
+    config = Configuration().with_values({**VALUES, "train.epochs": 1, "text.character_ngrams": 0})
+    found = fit(rows, config, seed=3)
+    kept, held_out = stratified_split(rows, config.train.validation_share, 3)
+    valid = rows.take(held_out)
+    before = fit_ngrams(rows.take(kept), config.text).score(valid.texts)[:, 0] > 0
+    after = fit_ngrams(rows, config.text).score(valid.texts)[:, 0] > 0
+    assert found.metrics["ngrams_alone"]["accuracy"] == np.mean(before == valid.targets)
+    assert np.mean(after == valid.targets) > np.mean(before == valid.targets)
 
 
 def test_texts_that_share_no_ngram_train_a_model_all_the_same(tmp_path: Path) -> None:

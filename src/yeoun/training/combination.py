@@ -2,10 +2,11 @@
 trusted, as the validation rows say.
 
 Scaling the logits by one number is temperature scaling (Guo et al. 2017), which changes no label; scaling the
-two halves weighs them as well. Both minimise the log loss, with a little pull towards zero, so that a few
-validation rows cannot make a model sure of itself. Of more than two classes the sum is then evened out (see
-`evaluation.evenness`). What these rows say of the probabilities afterwards is a little too good, as of every
-choice made on them.
+two halves weighs them as well. Both minimise the log loss, with a pull towards zero, so that a few validation
+rows cannot make a model sure of itself; a strong one on a recurrent half that stands beside n-grams, since of
+few rows it learns less than they do, and few validation rows do not show it. Of more than two classes the
+sum is then evened out (see `evaluation.evenness`). What these rows say of the probabilities afterwards is a
+little too good, as of every choice made on them.
 """
 
 from __future__ import annotations
@@ -24,16 +25,19 @@ from .ngrams import NgramBranch
 
 Floats = npt.NDArray[np.float32]
 _LEAST = 1e-3  # scale of such a half, so that its answers stay what they are
-_PULL = 1.0  # on the squared scales of halves of spread 1, against the sum of the rows' losses
+_PULL = 1.0  # on the squared scale of a half of spread 1, against the sum of the rows' losses
+_PULL_BESIDE_NGRAMS = 30.0  # on the recurrent half's
 _POWERS = (0.0, 0.25, 0.5, 0.75)  # of evenness
 
 
 @dataclass(frozen=True)
 class Combination:
-    """parameters: of the whole network, by name. logits: [rows, C] on the validation rows, and their
-    evenness. alone: the figures of each half there, by name, where there are two."""
+    """parameters: of the whole network, by name. ngram_scale: what the n-grams' were multiplied by. logits:
+    [rows, C] on the validation rows, and their evenness. alone: the figures of each half there, by name,
+    where there are two."""
 
     parameters: dict[str, Floats]
+    ngram_scale: np.float32
     logits: Floats
     evenness: Evenness
     alone: dict[str, dict[str, float]]
@@ -51,17 +55,20 @@ def combine(
     recurrent: its logits on the validation rows, [rows, C] (of a sigmoid [rows, 1]), from `parameters`.
     calibrate: scale the recurrent half also where it stands alone.
     """
-    halves, parameters, evenness = {"head": recurrent}, dict(parameters), EVEN
+    halves, pulls = {"head": recurrent}, [_PULL]
+    parameters, evenness, ngram_scale = dict(parameters), EVEN, np.float32(1.0)
     if ngrams is not None:
         parameters |= ngrams.parameters
         scores = ngrams.score(valid.texts)
         halves["ngrams"] = np.pad(scores, ((0, 0), (recurrent.shape[1] - scores.shape[1], 0)))
+        pulls = [_PULL_BESIDE_NGRAMS, _PULL]
     if ngrams is not None or calibrate:
-        scales = fit_scales(list(halves.values()), valid.targets)
+        scales = fit_scales(list(halves.values()), valid.targets, pulls)
         if recurrent.shape[1] > 2 and not valid.is_multilabel:
             whole = np.tensordot(np.array(scales, np.float32), np.stack(list(halves.values())), 1)
             evenness, further = fit_evenness(whole, valid.targets)
             scales = [scale * further for scale in scales]
+        ngram_scale = np.float32(scales[-1])
         for half, scale in zip(halves, scales, strict=True):
             halves[half] = halves[half] * np.float32(scale)
             for name in (f"{half}.weight", f"{half}.bias"):
@@ -72,12 +79,14 @@ def combine(
         for half, name in (("head", "recurrent_alone"), ("ngrams", "ngrams_alone")):
             answers = decide(to_probabilities(halves[half], several), several)
             alone[name] = score_answers(answers, valid.targets)
-    return Combination(parameters, np.sum(list(halves.values()), axis=0), evenness, alone)
+    return Combination(parameters, ngram_scale, np.sum(list(halves.values()), axis=0), evenness, alone)
 
 
-def fit_scales(halves: Sequence[Floats], labels: npt.NDArray[np.int64]) -> list[float]:
+def fit_scales(
+    halves: Sequence[Floats], labels: npt.NDArray[np.int64], pulls: Sequence[float]
+) -> list[float]:
     """Return the scale, above 0, of each of `halves`, logits [rows, C] (or of a sigmoid [rows, 1]), under
-    which their sum predicts `labels` best."""
+    which their sum predicts `labels` best, each pulled towards 0."""
     from scipy.optimize import minimize
     from scipy.special import expit, logsumexp, softmax
 
@@ -89,6 +98,7 @@ def fit_scales(halves: Sequence[Floats], labels: npt.NDArray[np.int64]) -> list[
     spreads[spreads < 1e-6] = 1.0  # a half that says nothing
     scaled = given / spreads[:, None, None]
     truth = labels if several else np.eye(given.shape[2])[labels]
+    pull = np.array(pulls) / len(labels)
 
     def loss(scales: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         logits = np.tensordot(scales, scaled, 1)
@@ -96,8 +106,8 @@ def fit_scales(halves: Sequence[Floats], labels: npt.NDArray[np.int64]) -> list[
             losses, excess = np.logaddexp(0, logits) - truth * logits, expit(logits) - truth
         else:
             losses, excess = logsumexp(logits, 1) - (truth * logits).sum(1), softmax(logits, 1) - truth
-        slopes = (scaled * excess).sum((1, 2)) / losses.size + 2 * _PULL * scales / len(labels)
-        return float(losses.mean() + _PULL * np.square(scales).sum() / len(labels)), slopes
+        slopes = (scaled * excess).sum((1, 2)) / losses.size + 2 * pull * scales
+        return float(losses.mean() + (pull * np.square(scales)).sum()), slopes
 
     bounds = [(_LEAST, None)] * len(halves)
     found = minimize(loss, np.ones(len(halves)), jac=True, method="L-BFGS-B", bounds=bounds)
@@ -111,7 +121,7 @@ def fit_evenness(logits: Floats, labels: npt.NDArray[np.int64]) -> tuple[Evennes
     tried = []
     for power in _POWERS:
         evened = Evenness(power, typical).even_out(logits)
-        (scale,) = fit_scales([evened], labels)
+        (scale,) = fit_scales([evened], labels, [_PULL])
         loss = log_loss(to_probabilities(evened * np.float32(scale), False), labels)
         tried.append((loss + _PULL * power / len(labels), power, scale))
     _, power, scale = min(tried)

@@ -84,7 +84,7 @@ def fit(
     }
     if folder is not None:
         folder.check(identity, resume, force)
-    rows = len(train)
+    given, is_cut = train, valid is None
     train, valid = _held_out(train, valid, configuration.train, seed)
     indexer = folder.indexer(configuration.text) if folder is not None and resume else None
     with _RANDOM_NUMBERS:  # of which the linear machines have one source, too
@@ -110,26 +110,33 @@ def fit(
     recurrent = answer(run.valid.store, configuration.text, torch_forward(run.network))
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
     whole = combine(recurrent, parameters, linear.ngrams, valid, configuration.train.calibrate)
+    final, weights = linear, whole.parameters
+    if is_cut:  # now that nothing is to be chosen any more, the linear models learn from all rows
+        run.train = run.valid  # whose tokens leave the room to them
+        with _RANDOM_NUMBERS:
+            final = fit_linear_models(given, configuration, seed)
+        if final.ngrams is not None:
+            weights |= {name: each * whole.ngram_scale for name, each in final.ngrams.parameters.items()}
     probabilities = to_probabilities(whole.logits, train.is_multilabel, whole.evenness)
     thresholds = choose_thresholds(probabilities, valid.targets) if train.is_multilabel else None
     return ModelBundle(
         configuration=configuration,
         label_names=train.label_names,
         indexer=indexer,
-        weights=whole.parameters,
-        ngrams=None if linear.ngrams is None else linear.ngrams.indexer,
+        weights=weights,
+        ngrams=None if final.ngrams is None else final.ngrams.indexer,
         thresholds=() if thresholds is None else tuple(thresholds.tolist()),
         evenness=whole.evenness,
-        baseline=linear.baseline,
+        baseline=final.baseline,
         metrics={
-            "rows": rows,
+            "rows": len(given),
             "labels": list(valid.label_names),
             **_figures(run),
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             **whole.alone,
             "linear_baseline": score_answers(linear.baseline.predict(valid.texts), valid.targets),
             "shortened": shortened,
-            **linear.rows,
+            **final.rows,
         },
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},
