@@ -257,7 +257,7 @@ def test_the_branch_is_a_machine_over_naive_bayes_weighted_features(kind: str, b
         outside = (features[target == 0] > 0).sum(0) + 1
         ratio = np.abs(np.log(inside / inside.sum() / (outside / outside.sum())))
         ratio = (ratio + ratio.mean()) / 2
-        machine = LinearSVC(C=1.0, random_state=0).fit(features * ratio, target)
+        machine = LinearSVC(C=1.0, tol=1e-2, random_state=0).fit(features * ratio, target)
         expected = machine.decision_function(matrix(branch.indexer, OTHERS) * ratio)
         np.testing.assert_allclose(branch.score(OTHERS)[:, column], expected, atol=1e-3)
 
@@ -292,7 +292,7 @@ def test_a_row_of_no_weight_teaches_nothing_but_words(
     weights = torch.ones(rows.targets.shape)
     weights[40:] = weight
     expected = fit_ngrams(rows.take(np.flatnonzero(kept)), BOTH).score(OTHERS)
-    np.testing.assert_allclose(fit_ngrams(spoilt, BOTH, weights).score(OTHERS), expected, atol=1e-3)
+    np.testing.assert_allclose(fit_ngrams(spoilt, BOTH, weights).score(OTHERS), expected, atol=1e-2)
 
 
 def test_so_many_rows_are_learned_from_as_their_ngrams_leave_room(monkeypatch: pytest.MonkeyPatch) -> None:

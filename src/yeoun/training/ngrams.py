@@ -23,6 +23,7 @@ from ..text.ngrams import NgramIndexer, chunks, count_ngrams
 
 Floats = npt.NDArray[np.float32]
 _PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights stay
+_TOLERANCE = 1e-2  # of the machine; with 1e-4 NSMC takes two thirds longer, for the same answers
 _WEIGHTS = 2**26  # of all n-grams and labels together, at 4 bytes each
 _NAIVE_BAYES = 0.5  # share of the naive-Bayes weight beside its mean
 
@@ -76,7 +77,7 @@ def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> tuple
         features.data, ratio[features.indices], dtype=np.float64
     )  # as the machine wants them
     weighted = scipy.sparse.csr_matrix((values, features.indices, features.indptr), features.shape)
-    machine = LinearSVC(C=_PENALTY, random_state=0)
+    machine = LinearSVC(C=_PENALTY, tol=_TOLERANCE, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # nearly there serves as well
         machine.fit(weighted, target, sample_weight=weights)
