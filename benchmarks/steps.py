@@ -17,6 +17,7 @@ from yeoun.inference import torch_forward
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.shards import cores_for_shards
 from yeoun.text.indexer import TextIndexer
+from yeoun.training.labels import learn_labels, score_labels
 from yeoun.training.loop import IndexedRows, Run, train_step
 from yeoun.training.optimization import build_optimizer
 from yeoun.training.state import Progress
@@ -58,11 +59,10 @@ def training(task: Task, precision: str = "fp32") -> Steps:
         configuration=task.configuration,
         seed=0,
         train=task.rows,
-        valid=task.rows,
+        learn=learn_labels(network, task.configuration.train, None),
+        score=score_labels(task.rows, task.configuration),
         progress=Progress(steps=1),
         best={},
-        weights=None,
-        vector_coverage=None,
     )
 
     def steps(batches: Batches) -> None:

@@ -158,6 +158,8 @@ class TrainConfig:
     learning_rate: the peak of the schedule `one-cycle` (a quarter of the steps up, then a cosine down),
         the `constant` rate, or on `plateau` the first, halved after every epoch without a lower validation
         loss.
+    pretrain_epochs: passes over all texts, labelled or not, in which embedding and encoder learn which token
+        comes next, before they learn labels; 0 starts from random weights.
     epochs: passes over the training rows, at most. patience: stop after so many epochs without a
         better validation score; 0 never stops early.
     select_by: the epoch that is kept: that of the lowest validation `loss`, of the highest
@@ -181,6 +183,7 @@ class TrainConfig:
     learning_rate: float = 2e-3
     schedule: str = "one-cycle"
     batch_size: int = 64
+    pretrain_epochs: int = 0
     epochs: int = 5
     patience: int = 0
     select_by: str = "loss"
@@ -203,6 +206,7 @@ class TrainConfig:
             refuse("train.learning_rate", self.learning_rate, "a number above 0, at most 100")
         require_one_of("train.schedule", self.schedule, ("one-cycle", "plateau", "constant"))
         require_within("train.batch_size", self.batch_size, 1, 1_000_000)
+        require_within("train.pretrain_epochs", self.pretrain_epochs, 0, 100_000)
         require_within("train.epochs", self.epochs, 1, 100_000)
         require_within("train.patience", self.patience, 0, 100_000)
         require_one_of("train.select_by", self.select_by, ("loss", "accuracy", "last"))

@@ -52,7 +52,8 @@ def train(folder: TrainingFolder | None, cut_after: int, config: Configuration, 
         if seen == cut_after:
             raise CutError
 
-    return fit(ROWS, config, seed=7, folder=folder, resume=resume, watch=watch)
+    texts = make_rows(60, seed=1).texts if config.train.pretrain_epochs else ()
+    return fit(ROWS, config, None, texts, seed=7, folder=folder, resume=resume, watch=watch)
 
 
 def same_weights(a: ModelBundle, b: ModelBundle) -> bool:
@@ -63,8 +64,13 @@ def same_weights(a: ModelBundle, b: ModelBundle) -> bool:
 
 @pytest.mark.parametrize(
     "changed",
-    [{}, {"train__adversarial": 0.25}, {"train__average": 0.9, "train__schedule": "plateau"}],
-    ids=["plain", "shifted", "averaged"],
+    [
+        {},
+        {"train__adversarial": 0.25},
+        {"train__average": 0.9, "train__schedule": "plateau"},
+        {"train__pretrain_epochs": 3},
+    ],
+    ids=["plain", "shifted", "averaged", "pretrained"],
 )
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "keras-rmsprop"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -81,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     start.add_argument("--recipe", metavar="NAME", help="a published system; see `yeoun recipes`")
     start.add_argument("--config", metavar="FILE", help="a TOML file with text, model, train tables")
     train.add_argument("--valid", metavar="SOURCE", help="rows to choose the epoch on")
+    train.add_argument("--unlabelled", metavar="SOURCE", help="texts without labels to learn from first")
     train.add_argument("--seed", type=whole_number, default=0, metavar="N")
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     train.add_argument("--precision", default="auto", help="auto, fp32 or bf16")

@@ -74,26 +74,28 @@ def describe(table: Table, guessed: bool) -> None:
 class TrainingDisplay:
     """Called with the progress after each step: a line an epoch, and a live line on a terminal."""
 
-    def __init__(self, epochs: int | None = None) -> None:
-        self.epochs = "" if epochs is None else f"/{epochs}"
+    def __init__(self) -> None:
+        self.task = ""
         self.live = sys.stderr.isatty()
         self.bold = self.live and not os.environ.get("NO_COLOR")
         self.shown = 0
         self.last = 0.0
 
     def __call__(self, progress: Progress) -> None:
+        if progress.task != self.task:
+            self.task, self.shown = progress.task, 0
         if progress.step == 0 and progress.epoch > self.shown:
             self._epoch(progress)
-        elif self.live and progress.rows and time.monotonic() - self.last > 0.2:
+        elif self.live and progress.answers and time.monotonic() - self.last > 0.2:
             self.last = time.monotonic()
             print(f"\r\033[K{self._step(progress)}", end="", file=sys.stderr, flush=True)
 
     def _step(self, progress: Progress) -> str:
         filled = 24 * progress.step // max(1, progress.steps)
         return (
-            f"epoch {progress.epoch + 1:>3}{self.epochs} [{'=' * filled:<24}]"
-            f" loss {progress.loss_sum / progress.rows:.4f}"
-            f" accuracy {progress.right / progress.rows:.4f}"
+            f"{_place(progress, progress.epoch + 1)} [{'=' * filled:<24}]"
+            f" loss {progress.loss_sum / progress.answers:.4f}"
+            f" accuracy {progress.right / progress.answers:.4f}"
             f" {progress.tokens / max(progress.seconds, 1e-9):,.0f} tokens/s"
         )
 
@@ -103,9 +105,14 @@ class TrainingDisplay:
         mark = ("\033[1m*\033[0m" if self.bold else "*") if is_best else " "
         clear = "\r\033[K" if self.live else ""
         note(
-            f"{clear}epoch {progress.epoch:>3}{self.epochs} {mark}"
+            f"{clear}{_place(progress, progress.epoch)} {mark}"
             f" training loss {record['loss']:.4f} accuracy {record['accuracy']:.4f}"
             f" | validation loss {record['validation_loss']:.4f}"
             f" accuracy {record['validation_accuracy']:.4f} | {record['seconds']:.0f} s"
         )
         self.shown = progress.epoch
+
+
+def _place(progress: Progress, number: int) -> str:
+    before = "" if progress.task == "training" else f"{progress.task}, "
+    return f"{before}epoch {number:>3}/{progress.epochs}"

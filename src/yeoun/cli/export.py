@@ -6,10 +6,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from ..data.corpora import CORPORA
-from ..data.readers import read_rows
-from ..data.sources import read_builtin, read_source
-from ..data.tables import TEXT_COLUMNS, pick_column
+from ..data.sources import read_builtin, read_texts
 from ..errors import ConfigError, OutputError
 from .display import emit, note
 
@@ -27,7 +24,9 @@ def run(options: argparse.Namespace) -> None:
         raise OutputError(f"{copy}: exists already; choose another place or use --force")
     folder = Path(options.bundle)
     bundle = ModelBundle.load(folder)
-    texts = _texts(options)
+    texts = read_builtin().texts
+    if options.check is not None:
+        texts = read_texts(options.check, options.text, options.data_dir)
     graphs = {"model.onnx": export_onnx(bundle)}
     if options.int8:
         graphs["model.int8.onnx"] = export_onnx(bundle, weights="int8")
@@ -50,14 +49,3 @@ def run(options: argparse.Namespace) -> None:
     if copy:
         write_durably(copy, graphs["model.onnx"])
     note(f"written to {folder}; yeoun predict {folder} --runtime onnx")
-
-
-def _texts(options: argparse.Namespace) -> list[str]:
-    if options.check is None:
-        return list(read_builtin().texts)
-    if options.check.partition(":")[0] in CORPORA:
-        return list(read_source(options.check, data_dir=options.data_dir).dataset.texts)
-    path = Path(options.check)
-    rows = [row for row in read_rows(path) if row.error is None]
-    column = pick_column(path, list(rows[0].cells) if rows else [], options.text, TEXT_COLUMNS, "text")
-    return [row.cells[column] for row in rows if column in row.cells]

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
         train,
         configuration,
         provenance={"source": "the built-in reviews", "name": "balanced"},
-        watch=TrainingDisplay(configuration.train.epochs),
+        watch=TrainingDisplay(),
     )
     save_model(bundle, out, out.absolute().with_name(out.absolute().name + ".saving"), replace=options.force)
     assert bundle.baseline is not None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..bundle import ModelBundle, require_room
 from ..card import FIGURES, HALVES, SAMPLES
 from ..config import Configuration
-from ..data.rows import Dataset, require_classes, require_kind, statistics
-from ..data.sources import read_source
+from ..data.rows import Dataset, fingerprint, require_classes, require_kind, statistics
+from ..data.sources import read_source, read_texts
 from ..errors import ConfigError, OutputError, ResumeError
 from ..presets import RowStatistics, resolve
 from ..recipes import read_recipe
@@ -42,10 +43,14 @@ def run(options: argparse.Namespace) -> None:
         describe(held_out, guessed=False)
         require_kind(held_out.dataset, train.is_multilabel, options.valid)
         valid = held_out.dataset
-    configuration = configure(options, train)
+    unlabelled: Sequence[str] = ()
+    if options.unlabelled is not None:
+        unlabelled = read_texts(options.unlabelled, options.text, options.data_dir)
+        note(f"{len(unlabelled):,} texts without labels")
+    configuration = configure(options, train, unlabelled)
     if out.exists() and options.resume:
         bundle = ModelBundle.load(out)
-        require_same_run(bundle, out, train, valid, configuration, options.seed)
+        require_same_run(bundle, out, train, valid, unlabelled, configuration, options.seed)
         folder.remove()
         note(f"{out} is whole already")
         report(out, bundle, options.json)
@@ -55,18 +60,20 @@ def run(options: argparse.Namespace) -> None:
         train,
         configuration,
         valid=valid,
+        unlabelled=unlabelled,
         seed=options.seed,
         precision=options.precision,
         device=options.device,
         provenance={
             "source": _readable(options.source),
             "valid": None if options.valid is None else _readable(options.valid),
+            "unlabelled_source": None if options.unlabelled is None else _readable(options.unlabelled),
             "name": _readable(_name(options)),
         },
         folder=folder,
         resume=options.resume,
         force=options.force,
-        watch=TrainingDisplay(configuration.train.epochs),
+        watch=TrainingDisplay(),
     )
     save_model(bundle, out, folder.path / "bundle", replace=options.force)
     folder.remove()
@@ -115,6 +122,7 @@ def require_same_run(
     out: Path,
     train: Dataset,
     valid: Dataset | None,
+    unlabelled: Sequence[str],
     configuration: Configuration,
     seed: int,
 ) -> None:
@@ -122,6 +130,7 @@ def require_same_run(
     asked = {
         "data": train.fingerprint(),
         "validation": None if valid is None else valid.fingerprint(),
+        "unlabelled": fingerprint(unlabelled) if len(unlabelled) else None,
         "configuration": configuration.to_mapping(),
         "seed": seed,
     }
@@ -137,9 +146,9 @@ def check_configuration(options: argparse.Namespace) -> None:
     _base(options, RowStatistics(1000, 2, 1.0, 1.0, 0.0)).with_values(assignments(options.values))
 
 
-def configure(options: argparse.Namespace, train: Dataset) -> Configuration:
+def configure(options: argparse.Namespace, train: Dataset, unlabelled: Sequence[str] = ()) -> Configuration:
     """Return the configuration that the options ask for, fitted to the rows."""
-    asked = _base(options, statistics(train)).with_values(assignments(options.values))
+    asked = _base(options, statistics(train, unlabelled)).with_values(assignments(options.values))
     configuration = asked.for_labels(len(train.label_names), train.is_multilabel)
     if asked.model.head not in ("softmax", configuration.model.head):
         note(f"{len(train.label_names)} labels: head {asked.model.head} becomes {configuration.model.head}")

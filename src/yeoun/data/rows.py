@@ -60,14 +60,25 @@ class Dataset:
     def fingerprint(self) -> str:
         """Return a SHA-256 over texts, labels, weights and their order."""
         digest = hashlib.sha256(repr(self.label_names).encode())
-        for text in self.texts:
-            content = text.encode("utf-8", "surrogatepass")
-            digest.update(len(content).to_bytes(8, "little") + content)
+        _add(digest, self.texts)
         if self.labels is not None:
             digest.update(self.labels.tobytes())
         if self.weights is not None:
             digest.update(self.weights.tobytes())
         return digest.hexdigest()
+
+
+def fingerprint(texts: Sequence[str]) -> str:
+    """Return a SHA-256 over texts without labels, and their order."""
+    digest = hashlib.sha256()
+    _add(digest, texts)
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, texts: Sequence[str]) -> None:
+    for text in texts:
+        content = text.encode("utf-8", "surrogatepass")
+        digest.update(len(content).to_bytes(8, "little") + content)
 
 
 def labelled(texts: Sequence[str], labels: Sequence[str]) -> Dataset:
@@ -122,8 +133,8 @@ def require_kind(dataset: Dataset, multilabel: bool, place: str) -> None:
         raise DataError(f"{place}: {kinds[dataset.is_multilabel]}; expected {kinds[multilabel]}")
 
 
-def statistics(dataset: Dataset) -> RowStatistics:
-    """Return what presets decide by."""
+def statistics(dataset: Dataset, unlabelled: Sequence[str] = ()) -> RowStatistics:
+    """Return what presets decide by; `unlabelled` are the texts that come without labels beside the rows."""
     sample = dataset.texts[:: max(1, len(dataset) // 5000)]
     words = np.array([len(text.split()) for text in sample] or [0])
     return RowStatistics(
@@ -132,6 +143,7 @@ def statistics(dataset: Dataset) -> RowStatistics:
         mean_words=float(words.mean()),
         long_words=float(np.percentile(words, 95)),
         hangul_share=hangul_share(dataset.texts),
+        unlabelled_rows=len(unlabelled),
     )
 
 

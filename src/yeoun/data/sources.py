@@ -9,8 +9,10 @@ from pathlib import Path
 
 from ..errors import DataError
 from .corpora import CORPORA, read_corpus
+from .readers import read_rows
 from .rows import Dataset, label_indices
-from .tables import Table, read_dataset
+from .tables import TEXT_COLUMNS, Table, pick_column, read_dataset
+from .texts import TextWriter
 
 
 def read_source(
@@ -38,6 +40,20 @@ def read_source(
         found = [dataset.label_names[i] for i in dataset.labels]
         dataset = Dataset(dataset.texts, label_indices(found, tuple(names)), tuple(names))
     return Table(dataset, None, None, bad_rows=0)
+
+
+def read_texts(source: str, text: str | None = None, data_dir: str | None = None) -> Sequence[str]:
+    """Return the texts of `source`, with labels or without: `imdb:unlabelled`, or the path of a file, of which
+    rows that cannot be read are left out. Raises DataError for a file that cannot."""
+    if source.partition(":")[0] in CORPORA:
+        return read_source(source, text, None, data_dir).dataset.texts
+    column = None
+    with TextWriter() as texts:
+        for row in read_rows(Path(source)):
+            if row.error is None:
+                column = column or pick_column(Path(source), list(row.cells), text, TEXT_COLUMNS, "text")
+                texts.append(row.cells.get(column, ""))
+        return texts.finish()
 
 
 def read_builtin() -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,6 +29,20 @@ class TokenStore:
     def of(cls, indexed: Indexed, features: Features | None = None) -> TokenStore:
         """Return the store of what `TextIndexer.index` and `NgramIndexer.index` gave of the same texts."""
         return cls(indexed.token_ids, indexed.offsets, features)
+
+    @classmethod
+    def joined(cls, stores: Sequence[TokenStore]) -> TokenStore:
+        """Return the token ids of all `stores`, one behind the other, without features."""
+        lengths = np.concatenate([store.lengths for store in stores])
+        ids = np.concatenate([store.token_ids for store in stores])
+        return cls(ids, np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]))
+
+    def at_least(self, tokens: int) -> TokenStore:
+        """Return the token ids of the rows that have so many, without features."""
+        is_long = self.lengths >= tokens
+        kept = np.repeat(is_long, self.lengths)
+        lengths = self.lengths[is_long]
+        return TokenStore(self.token_ids[kept], np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

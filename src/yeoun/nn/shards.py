@@ -48,6 +48,11 @@ def cores_for_shards() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def shared_cores() -> int:
+    """Return how many threads may work at once."""
+    return _here.cores or torch.get_num_threads()
+
+
 def randomness() -> Generator | None:
     """Return where the random numbers of this shard come from, None outside shards: torch's own source."""
     return _here.generator
@@ -59,7 +64,7 @@ def by_rows(read: Read, inputs: Tensor, lengths: Tensor, parameters: Iterable[Te
     `read` treats each row by itself. Its parameters, which are asked for only where they may learn, get the
     sum of their gradients in the order of the shards, so that it is the same each time.
     """
-    cores = _here.cores or torch.get_num_threads()
+    cores = shared_cores()
     shards = min(cores, inputs.shape[1] // SMALLEST)
     if inputs.device.type != "cpu" or shards < 2:
         return read(inputs, lengths)
@@ -67,7 +72,7 @@ def by_rows(read: Read, inputs: Tensor, lengths: Tensor, parameters: Iterable[Te
         outputs: Tensor = _Shards.apply(read, cores, shards, inputs, lengths, *parameters)  # type: ignore[no-untyped-call]
         return outputs
     parts = zip(inputs.tensor_split(shards, dim=1), lengths.tensor_split(shards), strict=True)
-    return torch.cat(_at_once(cores, lambda part: read(*part), list(parts)))
+    return torch.cat(at_once(cores, lambda part: read(*part), list(parts)))
 
 
 class _Shards(Function):
@@ -95,7 +100,7 @@ class _Shards(Function):
         seeds = torch.randint(2**62, (shards,)).tolist()
         parts = zip(inputs.tensor_split(shards, 1), lengths.tensor_split(shards), seeds, strict=True)
         ctx.cores, ctx.parameters = cores, parameters
-        ctx.shards = _at_once(cores, begin, list(parts))
+        ctx.shards = at_once(cores, begin, list(parts))
         return torch.cat([outputs.detach() for _, outputs in ctx.shards])
 
     @staticmethod
@@ -113,14 +118,16 @@ class _Shards(Function):
             return [next(found) if need else None for need in needed]
 
         parts = list(zip(shards, gradient.tensor_split(len(shards)), strict=True))
-        of_rows, *of_parameters = zip(*_at_once(ctx.cores, finish, parts), strict=True)
+        of_rows, *of_parameters = zip(*at_once(ctx.cores, finish, parts), strict=True)
         whole = torch.cat(of_rows, dim=1) if needed[0] else None
         summed = (sum(each) if each[0] is not None else None for each in of_parameters)
         return None, None, None, whole, None, *summed
 
 
-def _at_once(cores: int, work: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
-    """Return the work on each part, the parts side by side, each on one thread."""
+def at_once(cores: int, work: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
+    """Return the work on each part, in their order; the parts side by side, each on one thread."""
+    if cores < 2:
+        return [work(part) for part in parts]
     records, infers = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
 
     def alone(part: Any) -> T:

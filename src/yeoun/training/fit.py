@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..bundle import ModelBundle
 from ..config import Configuration, ModelConfig, TrainConfig
-from ..data.rows import Dataset, require_classes, require_kind
+from ..data.rows import Dataset, fingerprint, require_classes, require_kind
 from ..data.splits import random_split, stratified_split
 from ..data.tokens import TokenStore
 from ..errors import ConfigError, DataError
@@ -27,10 +28,12 @@ from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
 from ..text.vectors import read_vectors
 from .combination import combine
+from .labels import learn_labels, score_labels
 from .linear import fit_linear_models
 from .loop import IndexedRows, Run, run_epochs
 from .objective import label_weights
 from .optimization import build_optimizer
+from .pretraining import begin_pretraining, pretraining_figures, require_causal
 from .state import Progress, TrainingFolder, steps_between_saves, versions
 
 _RANDOM_NUMBERS = threading.RLock()  # torch has one source of them, so models are trained one after another
@@ -40,6 +43,7 @@ def fit(
     train: Dataset,
     configuration: Configuration,
     valid: Dataset | None = None,
+    unlabelled: Sequence[str] = (),
     seed: int = 0,
     precision: str = "auto",
     device: str = "auto",
@@ -51,9 +55,10 @@ def fit(
 ) -> ModelBundle:
     """Return a model trained on `train`, its best epoch chosen on `valid`.
 
-    valid: held-out rows; without them a stratified share of `train` is held out. precision: of the
-    encoder in training, "auto" is bf16 where the machine has it and it pays. folder: where the state
-    is kept, so that a killed run can `resume`. watch: called with the progress after each step.
+    valid: held-out rows; without them a stratified share of `train` is held out. unlabelled: texts of the
+    same kind, from which, with `train.pretrain_epochs`, vocabulary, embedding and encoder learn as well.
+    precision: of the encoder in training, "auto" is bf16 where the machine has it and it pays. folder: where
+    the state is kept, so that a killed run can `resume`. watch: called with the progress after each step.
 
     Raises DataError for rows that cannot be learned from, ConfigError for a device or precision that
     is not there, ResumeError for a state of another run.
@@ -67,6 +72,12 @@ def fit(
         )
     if valid is not None:
         require_kind(valid, train.is_multilabel, "the validation rows")
+    if configuration.train.pretrain_epochs:
+        require_causal(configuration)
+    elif len(unlabelled):
+        raise ConfigError(
+            "unlabelled texts with train.pretrain_epochs = 0: expected 1 or more, passes over them"
+        )
     device = resolve_device(device)
     precision = resolve_precision(precision, device, configuration.model)
     scheme = configuration.text.scheme
@@ -74,6 +85,7 @@ def fit(
         "configuration": configuration.to_mapping(),
         "data": train.fingerprint(),
         "validation": None if valid is None else valid.fingerprint(),
+        "unlabelled": fingerprint(unlabelled) if len(unlabelled) else None,
         "seed": seed,
         "precision": precision,
         "device": device,
@@ -92,27 +104,42 @@ def fit(
         linear = fit_linear_models(train, configuration, seed)
     if indexer is None and configuration.text.vocabulary_rows == "all":
         indexer = TextIndexer.fit([*train.texts, *valid.texts], configuration.text)
+    if indexer is None and len(unlabelled):
+        indexer = TextIndexer.fit([*train.texts, *unlabelled], configuration.text)
     if indexer is None:
         indexer, indexed = TextIndexer.fit_index(train.texts, configuration.text)
     else:
         indexed = indexer.index(train.texts)
     return_memory()
     with _RANDOM_NUMBERS, torch.random.fork_rng(devices=[]):
-        run = _start(indexer, TokenStore.of(indexed), train, valid, configuration, seed, precision, device)
-        shortened = indexed.shortened
+        network, coverage = _start(indexer, len(train.label_names), configuration.model, seed, precision)
+        network.to(device)
+        store, shortened = TokenStore.of(indexed), indexed.shortened
+        held_out = IndexedRows(TokenStore.of(indexer.index(valid.texts)), valid.targets)
         del indexed
         if folder is not None:
             folder.begin(identity, indexer, resume, force)
+        learned_before: dict[str, Any] = {}
         with cores_for_shards():
+            if configuration.train.pretrain_epochs:
+                texts = TokenStore.joined([store, TokenStore.of(indexer.index(unlabelled))])
+                first = begin_pretraining(network, texts, held_out.store, configuration, seed)
+                _go_on(first, None if folder is None else folder.pretraining, watch)
+                learned_before = {"pretraining": pretraining_figures(first)}
+                del first, texts
+            run = _learn_labels(
+                network, IndexedRows(store, train.targets), held_out, train, configuration, seed
+            )
             _go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
-    run.network.load_state_dict(best)
-    recurrent = answer(run.valid.store, configuration.text, torch_forward(run.network))
+    network.load_state_dict(best)
+    recurrent = answer(held_out.store, configuration.text, torch_forward(network))
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
     whole = combine(recurrent, parameters, linear.ngrams, valid, configuration.train.calibrate)
     final, weights = linear, whole.parameters
     if is_cut:  # now that nothing is to be chosen any more, the linear models learn from all rows
-        run.train = run.valid  # whose tokens leave the room to them
+        run.train = held_out  # whose tokens leave the room to them
+        del store
         with _RANDOM_NUMBERS:
             final = fit_linear_models(given, configuration, seed)
         if final.ngrams is not None:
@@ -131,7 +158,9 @@ def fit(
         metrics={
             "rows": len(given),
             "labels": list(valid.label_names),
-            **_figures(run),
+            **_figures(network, run.progress),
+            **({} if coverage is None else {"vector_coverage": coverage}),
+            **learned_before,
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             **whole.alone,
             "linear_baseline": score_answers(linear.baseline.predict(valid.texts), valid.targets),
@@ -203,33 +232,38 @@ def resolve_precision(precision: str, device: str, model: ModelConfig) -> str:
 
 
 def _start(
-    indexer: TextIndexer,
-    store: TokenStore,
+    indexer: TextIndexer, classes: int, model: ModelConfig, seed: int, precision: str
+) -> tuple[TextClassifier, float | None]:
+    """Return the network as it starts, and the share of the vocabulary that starts from given word vectors,
+    None where none are given."""
+    torch.manual_seed(seed)
+    network = TextClassifier(model, indexer.vocabulary_size, classes)
+    network.precision = precision
+    if not model.vectors:
+        return network, None
+    return network, start_from_vectors(network, indexer, Path(model.vectors))
+
+
+def _learn_labels(
+    network: TextClassifier,
+    rows: IndexedRows,
+    valid: IndexedRows,
     train: Dataset,
-    valid: Dataset,
     configuration: Configuration,
     seed: int,
-    precision: str,
-    device: str,
 ) -> Run:
-    torch.manual_seed(seed)
-    network = TextClassifier(configuration.model, indexer.vocabulary_size, len(train.label_names))
-    network.precision = precision
-    coverage = None
-    if configuration.model.vectors:
-        coverage = start_from_vectors(network, indexer, Path(configuration.model.vectors))
-    network.to(device)
+    """Return the run in which `network` learns the labels of `rows`, which are those of `train`."""
+    config = configuration.train
     return Run(
         network=network,
-        optimizer=build_optimizer(network, configuration.train),
+        optimizer=build_optimizer(network, config),
         configuration=configuration,
         seed=seed,
-        train=IndexedRows(store, train.targets),
-        valid=IndexedRows(TokenStore.of(indexer.index(valid.texts)), valid.targets),
-        progress=Progress(),
+        train=rows,
+        learn=learn_labels(network, config, label_weights(train, config)),
+        score=score_labels(valid, configuration),
+        progress=Progress(epochs=config.epochs),
         best={},
-        weights=label_weights(train, configuration.train),
-        vector_coverage=coverage,
     )
 
 
@@ -253,22 +287,20 @@ def _go_on(run: Run, folder: TrainingFolder | None, watch: Callable[[Progress], 
         run.progress, run.best = saved
     pad_to = run.configuration.text.pad_to
     tokens = run.train.store.lengths.mean() if isinstance(pad_to, str) else pad_to
-    every = steps_between_saves(
-        count_parameters(run.network.encoder),
-        count_parameters(run.network),
-        float(tokens) * run.configuration.train.batch_size,
+    weights = count_parameters(run.network)
+    tables = sum(
+        p.numel() for m in run.network.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
     )
+    every = steps_between_saves(weights - tables, weights, float(tokens) * run.configuration.train.batch_size)
     run_epochs(run, save, every, watch)
 
 
-def _figures(run: Run) -> dict[str, Any]:
-    """Return what `train --json` prints of the run itself."""
-    progress = run.progress
+def _figures(network: TextClassifier, progress: Progress) -> dict[str, Any]:
+    """Return what `train --json` prints of the training itself."""
     return {
-        "parameters": count_parameters(run.network),
+        "parameters": count_parameters(network),
         "epochs": progress.epoch,
         "seconds": round(progress.seconds, 2),
         "tokens_per_second": round(progress.tokens / max(progress.seconds, 1e-9)),
-        "precision": run.network.precision,
-        **({} if run.vector_coverage is None else {"vector_coverage": run.vector_coverage}),
+        "precision": network.precision,
     }

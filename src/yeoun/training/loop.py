@@ -9,20 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..config import Configuration
 from ..data.batches import Batch, collate, training_order
 from ..data.tokens import TokenStore
-from ..evaluation.metrics import count_right, decide, log_loss
-from ..inference import answer, to_probabilities, torch_forward
-from ..nn.classifier import TextClassifier
-from .objective import adversary, count_hits, objective
 from .optimization import averaged, clip_gradients, keep_average, learning_rate
 from .state import Progress
 
@@ -31,31 +28,41 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class IndexedRows:
-    """Texts as token ids, with their labels (int64 [rows], or [rows, classes])."""
+    """Texts as token ids, with their labels (int64 [rows], or [rows, classes]; None of text alone)."""
 
     store: TokenStore
-    labels: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64] | None
+
+
+class Outcome(NamedTuple):
+    """What a batch came to: the mean loss (nats) of its answers, how many were right, how many there were."""
+
+    loss: float
+    right: int
+    answers: int
+
+
+Learn = Callable[[Batch, Callable[[], None]], Outcome]
+Score = Callable[[nn.Module], dict[str, float]]
 
 
 @dataclass
 class Run:
     """What one training run works on.
 
-    weights: how much each label of the training rows counts, of their labels' shape, None where all count
-    alike. vector_coverage: the
-    share of the vocabulary that started from given word vectors, None where none were given.
+    learn: leaves the gradients of a batch in the network; what it is given beside the batch has torch draw
+    the same random numbers again. score: `validation_loss` and `validation_accuracy` of a network like this.
     """
 
-    network: TextClassifier
+    network: nn.Module
     optimizer: Optimizer
     configuration: Configuration
     seed: int
     train: IndexedRows
-    valid: IndexedRows
+    learn: Learn
+    score: Score
     progress: Progress
     best: Weights
-    weights: Tensor | None
-    vector_coverage: float | None
 
 
 def run_epochs(
@@ -97,44 +104,25 @@ def run_epoch(run: Run, save: Callable[[], None], save_every: int, watch: Callab
 
 
 def train_step(run: Run, batch: Batch) -> None:
-    """Move the weights by one batch and add its loss, hits, rows and tokens to the progress."""
-    assert batch.labels is not None
+    """Move the weights by one batch and add what it came to, and its tokens, to the progress."""
     config, progress, network = run.configuration.train, run.progress, run.network
     step = progress.epoch * progress.steps + progress.step
     losses = [record["validation_loss"] for record in progress.history]
     rate = learning_rate(step, config.epochs * progress.steps, losses, config)
     for group in run.optimizer.param_groups:
         group["lr"] = rate
-    device = network.embedding.weight.device
-    # The CPU's generator alone costs 1 ms a step less than asking for all devices'.
-    set_seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
-    seed = _seed_of(run.seed, progress.epoch, progress.step)
-    set_seed(seed)
-    token_ids, lengths, labels = (
-        torch.from_numpy(array).to(device) for array in (batch.token_ids, batch.lengths, batch.labels)
-    )
+    draw = _draw_from(_seed_of(run.seed, progress.epoch, progress.step), next(network.parameters()).device)
+    draw()
     network.train()
-    embedded = network.embed(token_ids, lengths)
-    if config.adversarial:
-        embedded.retain_grad()
-    logits = network.read(embedded, lengths)
-    weights = None if run.weights is None else run.weights[batch.rows].to(device)
-    loss = objective(logits, labels, config.label_smoothing, weights)
     run.optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    if config.adversarial:
-        set_seed(seed)  # the same words and units are dropped again
-        shifted = network.embed(token_ids, lengths)
-        shifted = shifted + adversary(embedded, network.steps(lengths), config.adversarial)
-        harder = objective(network.read(shifted, lengths), labels, config.label_smoothing, weights)
-        harder.backward()  # type: ignore[no-untyped-call]
+    outcome = run.learn(batch, draw)
     clip_gradients([p for p in network.parameters() if p.requires_grad], config.clip)
     run.optimizer.step()
     if config.average:
         keep_average(run.optimizer, config.average, step)
-    progress.loss_sum += loss.item() * len(batch.rows)
-    progress.right += count_hits(logits, labels)
-    progress.rows += len(batch.rows)
+    progress.loss_sum += outcome.loss * outcome.answers
+    progress.right += outcome.right
+    progress.answers += outcome.answers
     progress.tokens += int(run.train.store.lengths[batch.rows].sum())
 
 
@@ -144,22 +132,17 @@ def finish_epoch(run: Run) -> None:
     started = time.perf_counter()
     if run.configuration.train.average:
         network = averaged(network, run.optimizer)
-    logits = answer(run.valid.store, run.configuration.text, torch_forward(network))
-    labels = run.valid.labels
-    probabilities = to_probabilities(logits, labels.ndim == 2)
-    right = count_right(decide(probabilities, labels.ndim == 2), labels)
     record = {
         "epoch": progress.epoch + 1,
-        "loss": progress.loss_sum / progress.rows,
-        "accuracy": progress.right / progress.rows,
-        "validation_loss": log_loss(probabilities, labels),
-        "validation_accuracy": right / len(labels),
+        "loss": progress.loss_sum / progress.answers,
+        "accuracy": progress.right / progress.answers,
+        **run.score(network),
     }
     progress.seconds += time.perf_counter() - started
     record["seconds"] = round(progress.seconds, 3)
     progress.history.append(record)
     progress.epoch += 1
-    progress.step, progress.loss_sum, progress.right, progress.rows = 0, 0.0, 0, 0
+    progress.step, progress.loss_sum, progress.right, progress.answers = 0, 0.0, 0, 0
     if all(_score(run, record) > _score(run, earlier) for earlier in progress.history[:-1]):
         progress.best_epoch = progress.epoch
         run.best = {k: v.detach().clone() for k, v in network.state_dict().items()}
@@ -171,6 +154,17 @@ def _score(run: Run, record: dict[str, float]) -> float:
         "accuracy": record["validation_accuracy"],
         "last": record["epoch"],
     }[run.configuration.train.select_by]
+
+
+def _draw_from(seed: int, device: torch.device) -> Callable[[], None]:
+    """Return what has torch draw from `seed` on, each time it is called."""
+    # The CPU's generator alone costs 1 ms a step less than asking for all devices'.
+    start = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
+
+    def draw() -> None:
+        start(seed)
+
+    return draw
 
 
 def _seed_of(*numbers: int) -> int:

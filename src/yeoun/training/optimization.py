@@ -67,19 +67,21 @@ class RowwiseAdamW(torch.optim.AdamW):
         table.index_copy_(0, rows, moved)
 
 
-def build_optimizer(network: TextClassifier, config: TrainConfig) -> Optimizer:
-    """Return the optimiser over the trained parameters; biases are not decayed. `adamw` has the embedding's
-    gradients made sparse."""
-    trained = [p for p in network.parameters() if p.requires_grad]
+def build_optimizer(
+    network: TextClassifier, config: TrainConfig, around: nn.Module | None = None
+) -> Optimizer:
+    """Return the optimiser over the trained parameters, of the network or of what is `around` it; biases are
+    not decayed. `adamw` has the embedding's gradients made sparse."""
+    trained = [p for p in (around or network).parameters() if p.requires_grad]
     rate, epsilon = config.learning_rate, config.epsilon
+    # Metal has no sparse gradients, and counts are summed without them.
+    can_be_sparse = network.config.inputs == "embedding" and network.embedding.weight.device.type != "mps"
+    network.embedding.sparse = config.optimizer == "adamw" and can_be_sparse
     if config.optimizer == "adamw":
         groups = [
             {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
             {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
         ]
-        # Metal has no sparse gradients, and counts are summed without them.
-        is_read = network.config.inputs == "embedding"
-        network.embedding.sparse = is_read and network.embedding.weight.device.type != "mps"
         return RowwiseAdamW(groups, lr=rate, eps=epsilon, fused=True)
     if config.optimizer == "adam":
         return torch.optim.Adam(trained, lr=rate, eps=epsilon, fused=True)
@@ -121,7 +123,7 @@ def keep_average(optimizer: Optimizer, share: float, step: int) -> None:
         state["average"].lerp_(parameter, 1 - share)
 
 
-def averaged(network: TextClassifier, optimizer: Optimizer) -> TextClassifier:
+def averaged(network: nn.Module, optimizer: Optimizer) -> nn.Module:
     """Return a network of the averages that `optimizer` keeps of this one's parameters."""
     averages = {id(p): nn.Parameter(state["average"]) for p, state in optimizer.state.items()}
     return deepcopy(network, averages)

@@ -30,16 +30,19 @@ from ..text.indexer import TextIndexer
 class Progress:
     """How far a run has come. The sums are over the current epoch.
 
+    task: what is done, for whoever watches. epochs: at most so many.
     epoch, step: finished epochs, and finished steps of the next. steps: steps of an epoch.
     seconds: of training work so far. history: one record a finished epoch.
     """
 
+    task: str = "training"
+    epochs: int = 0
     epoch: int = 0
     step: int = 0
     steps: int = 0
     loss_sum: float = 0.0
     right: int = 0
-    rows: int = 0
+    answers: int = 0
     tokens: int = 0
     seconds: float = 0.0
     best_epoch: int = 0
@@ -58,6 +61,11 @@ class TrainingFolder:
         out = out if out.name else out.absolute()
         return cls(out.with_name(out.name + ".training"))
 
+    @property
+    def pretraining(self) -> TrainingFolder:
+        """The folder in this one that holds the state of pretraining."""
+        return TrainingFolder(self.path / "pretraining")
+
     def begin(self, identity: Mapping[str, Any], indexer: TextIndexer, resume: bool, force: bool) -> None:
         """Make the folder ready for the run `identity`, its tokeniser first.
 
@@ -71,6 +79,7 @@ class TrainingFolder:
             return
         try:
             (self.path / "state.safetensors").unlink(missing_ok=True)  # of a run removed halfway
+            shutil.rmtree(self.pretraining.path, ignore_errors=True)
             write_durably(self.path / "tokenizer.json", indexer.to_json().encode())
             write_durably(self.path / "run.json", json.dumps(identity, indent=2).encode())
         except OSError as error:

@@ -1,0 +1,62 @@
+"""What a classifier learns from a batch, its labels, and what it is worth on the validation rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..config import Configuration, TrainConfig
+from ..data.batches import Batch
+from ..evaluation.metrics import count_right, decide, log_loss
+from ..inference import answer, to_probabilities, torch_forward
+from ..nn.classifier import TextClassifier
+from .loop import IndexedRows, Learn, Outcome, Score
+from .objective import adversary, count_hits, objective
+
+
+def learn_labels(network: TextClassifier, config: TrainConfig, weights: Tensor | None) -> Learn:
+    """Return what leaves the gradients of a batch in `network`. weights: how much each label of the training
+    rows counts, of their labels' shape, None where all count alike."""
+
+    def learn(batch: Batch, draw: Callable[[], None]) -> Outcome:
+        assert batch.labels is not None
+        device = network.embedding.weight.device
+        token_ids, lengths, labels = (
+            torch.from_numpy(array).to(device) for array in (batch.token_ids, batch.lengths, batch.labels)
+        )
+        counted = None if weights is None else weights[batch.rows].to(device)
+        embedded = network.embed(token_ids, lengths)
+        if config.adversarial:
+            embedded.retain_grad()
+        logits = network.read(embedded, lengths)
+        loss = objective(logits, labels, config.label_smoothing, counted)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if config.adversarial:
+            draw()  # the same words and units are dropped again
+            shifted = network.embed(token_ids, lengths)
+            shifted = shifted + adversary(embedded, network.steps(lengths), config.adversarial)
+            harder = objective(network.read(shifted, lengths), labels, config.label_smoothing, counted)
+            harder.backward()  # type: ignore[no-untyped-call]
+        return Outcome(loss.item(), count_hits(logits, labels), len(labels))
+
+    return learn
+
+
+def score_labels(valid: IndexedRows, configuration: Configuration) -> Score:
+    """Return what scores a classifier on the validation rows."""
+
+    def score(network: nn.Module) -> dict[str, float]:
+        assert isinstance(network, TextClassifier)
+        assert valid.labels is not None
+        several = valid.labels.ndim == 2
+        logits = answer(valid.store, configuration.text, torch_forward(network))
+        probabilities = to_probabilities(logits, several)
+        right = count_right(decide(probabilities, several), valid.labels)
+        return {
+            "validation_loss": log_loss(probabilities, valid.labels),
+            "validation_accuracy": right / len(valid.labels),
+        }
+
+    return score
