@@ -7,8 +7,9 @@ from pathlib import Path
 
 from record import COMMIT, yeoun
 
-from yeoun.bundle import ModelBundle, is_model
+from yeoun.bundle import ModelBundle
 from yeoun.export import export_onnx
+from yeoun.sealed import add_files, is_sealed
 
 MODELS = Path(os.environ.get("YEOUN_MODELS", Path(__file__).parent.parent / "build" / "models"))
 
@@ -22,7 +23,7 @@ def folder_of(preset: str, corpus: str, seed: int = 0) -> Path:
 def trained(preset: str, corpus: str) -> Path:
     """Return the folder of a preset's model of a corpus, trained now where it is not there."""
     folder = folder_of(preset, corpus)
-    if not is_model(folder):
+    if not is_sealed(folder):
         yeoun("train", corpus, "--preset", preset, "--out", folder, "--resume")
     return folder
 
@@ -33,5 +34,5 @@ def exported(preset: str, corpus: str) -> Path:
     bundle = ModelBundle.load(folder)
     if not bundle.graphs:
         graphs = {"model.onnx": export_onnx(bundle), "model.int8.onnx": export_onnx(bundle, "int8")}
-        ModelBundle.add_graphs(folder, graphs)
+        add_files(folder, graphs)
     return folder

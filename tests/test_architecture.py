@@ -15,6 +15,7 @@ ROOT = Path(yeoun.__file__).parent
 DOCS = Path(__file__).parent.parent / "docs"
 FLOORS = [
     {"errors", "version", "files", "process"},
+    {"sealed"},
     {"fields"},
     {"config"},
     {"presets", "recipes"},

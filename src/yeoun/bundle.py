@@ -11,11 +11,9 @@ metrics.json  history.jsonl  plots/  README.md
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,20 +29,17 @@ from safetensors.numpy import save as tensor_bytes
 from .card import model_card
 from .config import Configuration, TextConfig
 from .data.tokens import TokenStore
-from .errors import BundleError, ConfigError, OutputError
+from .errors import BundleError, ConfigError
 from .evaluation.evenness import EVEN, Evenness
 from .evaluation.linear import LinearBaseline
-from .files import write_durably
+from .sealed import Read, reader, seal, to_json, unseal, write_sealed
 from .text.indexer import TextIndexer
 from .text.morphemes import analyzer
 from .text.ngrams import NgramIndexer
 from .text.schemes import special_tokens
-from .version import __version__
 
 if TYPE_CHECKING:
     from .nn.classifier import TextClassifier
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -124,8 +119,8 @@ class ModelBundle:
         contents = {
             "tokenizer.json": self.indexer.to_json().encode(),
             "model.safetensors": tensor_bytes(dict(self.weights)),
-            "metrics.json": _json(self.metrics),
-            "history.jsonl": b"".join(_json(record, indent=None) for record in self.history),
+            "metrics.json": to_json(self.metrics),
+            "history.jsonl": b"".join(to_json(record, indent=None) for record in self.history),
             "README.md": self._card().encode(),
             **self.graphs,
         }
@@ -134,9 +129,7 @@ class ModelBundle:
         if self.ngrams is not None:
             contents["ngrams.safetensors"] = tensor_bytes(self.ngrams.arrays())
         contents |= {f"plots/{name}": content for name, content in pictures.items()}
-        config: dict[str, Any] = {
-            "format": FORMAT,
-            "yeoun": __version__,
+        config = {
             "labels": list(self.label_names),
             "thresholds": list(self.thresholds),
             "evenness": asdict(self.evenness),
@@ -144,10 +137,8 @@ class ModelBundle:
             "baseline_features": None if self.baseline is None else self.baseline.analyzer,
             **self.configuration.to_mapping(),
             "provenance": dict(self.provenance),
-            "sha256": {name: _sha256(content) for name, content in sorted(contents.items())},
         }
-        config["sha256"]["config.json"] = _config_checksum(config)
-        return {**contents, "config.json": _json(config)}
+        return seal(config, contents)
 
     def _card(self) -> str:
         return model_card(self.configuration, self.label_names, self.metrics, self.provenance)
@@ -158,40 +149,7 @@ class ModelBundle:
         pictures: files for `plots/`, by name. Raises OutputError when the folder exists and is not to
         be replaced, or cannot be written; then nothing stands at `folder` that did not before.
         """
-        replaced = staging.with_name(staging.name + ".replaced")
-        if not folder.exists() and is_model(replaced):  # killed between the two renames
-            replaced.rename(folder)
-        require_room(folder, replace)
-        contents = self.files(pictures)
-        try:
-            shutil.rmtree(staging, ignore_errors=True)
-            for name, content in contents.items():
-                write_durably(staging / name, content)
-            if folder.exists():
-                shutil.rmtree(replaced, ignore_errors=True)
-                folder.rename(replaced)
-            try:
-                staging.rename(folder)
-            except OSError:
-                if replaced.exists():
-                    replaced.rename(folder)
-                raise
-            shutil.rmtree(replaced, ignore_errors=True)
-        except OSError as error:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None
-
-    @staticmethod
-    def add_graphs(folder: Path, graphs: Mapping[str, bytes]) -> None:
-        """Put exported graphs, by file name, into the model in `folder`, and their checksums into its
-        `config.json`, which is written last; all else stays as it is."""
-        config = json.loads((folder / "config.json").read_bytes())
-        for name, graph in graphs.items():
-            write_durably(folder / name, graph)
-            config["sha256"][name] = _sha256(graph)
-        config["sha256"] = dict(sorted(config["sha256"].items()))
-        config["sha256"]["config.json"] = _config_checksum(config)
-        write_durably(folder / "config.json", _json(config))
+        write_sealed(folder, self.files(pictures), staging, replace)
 
     @classmethod
     def load(cls, folder: Path) -> ModelBundle:
@@ -200,24 +158,19 @@ class ModelBundle:
         Raises BundleError for a missing folder or file, a file that does not match its checksum, or a
         format newer than this release reads.
         """
-
-        def read(name: str) -> bytes | None:
-            return (folder / name).read_bytes() if (folder / name).is_file() else None
-
-        return cls.from_files(read, str(folder))
+        return cls.from_files(reader(folder), str(folder))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the files that `save` would write."""
         return _from_pickled, (self.files(),)
 
     @classmethod
-    def from_files(cls, read: Callable[[str], bytes | None], place: str) -> ModelBundle:
+    def from_files(cls, read: Read, place: str) -> ModelBundle:
         """Return the bundle whose files `read` gives by name, None for one that is not there.
 
         Raises BundleError as `load` does; `place` is what it calls them.
         """
-        config = _read_config(read("config.json"), place)
-        contents = {name: _verified(read, name, digest, place) for name, digest in config["sha256"].items()}
+        config, contents = unseal(read, place)
         try:
             configuration = Configuration.from_mapping(
                 {section: config[section] for section in ("text", "model", "train")}
@@ -246,54 +199,8 @@ class ModelBundle:
             raise BundleError(f"{place}: not a model of this release ({error}); train it again") from None
 
 
-def is_model(folder: Path) -> bool:
-    """Return whether a model lies in `folder`, intact or not."""
-    try:
-        config = json.loads((folder / "config.json").read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and {"yeoun", "format", "sha256"} <= config.keys()
-
-
-def require_room(folder: Path, replace: bool) -> None:
-    """Raise OutputError when something stands at `folder` that may not be replaced: only a model may,
-    and only when that is asked for."""
-    if folder.exists() and not replace:
-        raise OutputError(f"{folder}: exists already; choose another place or use --force (force=True)")
-    if folder.exists() and not is_model(folder):
-        raise OutputError(f"{folder}: exists and is no model, so it is not replaced; choose another place")
-
-
 def _from_pickled(contents: Mapping[str, bytes]) -> ModelBundle:
     return ModelBundle.from_files(contents.get, "pickled model")
-
-
-def _read_config(content: bytes | None, place: str) -> dict[str, Any]:
-    if content is None:
-        raise BundleError(f"{place}: no model there (no config.json); expected a folder that train wrote")
-    try:
-        config = json.loads(content)
-        if config["format"] > FORMAT:
-            raise BundleError(
-                f"{place}: format {config['format']}, this release reads up to {FORMAT}; install the"
-                f" Yeoun that wrote it ({config.get('yeoun', 'newer')}) or later"
-            )
-        as_written = _json(config) == content  # nor is a byte changed that leaves the meaning
-        intact = as_written and config["sha256"].pop("config.json") == _config_checksum(config)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        intact = False
-    if not intact:
-        raise BundleError(f"{place}/config.json: altered or truncated since it was written; restore it")
-    return dict(config)
-
-
-def _verified(read: Callable[[str], bytes | None], name: str, digest: str, place: str) -> bytes:
-    content = read(name)
-    if content is None:
-        raise BundleError(f"{place}: {name} is missing; restore the folder")
-    if _sha256(content) != digest:
-        raise BundleError(f"{place}/{name}: altered or truncated since it was written; restore it")
-    return content
 
 
 def _compare_analyzers(place: str, scheme: str, trained_with: str | None) -> None:
@@ -308,16 +215,3 @@ def _baseline(content: bytes | None, analyzer: str, multilabel: bool) -> LinearB
 
 def _ngrams(content: bytes | None, config: TextConfig) -> NgramIndexer | None:
     return None if content is None else NgramIndexer.of(config, read_tensors(content))
-
-
-def _config_checksum(config: Mapping[str, Any]) -> str:
-    files = {name: digest for name, digest in config["sha256"].items() if name != "config.json"}
-    return _sha256(_json({**config, "sha256": files}))
-
-
-def _json(value: Any, indent: int | None = 2) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=indent) + "\n").encode()
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

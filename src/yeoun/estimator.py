@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
-from .bundle import ModelBundle, require_room
+from .bundle import ModelBundle
 from .data.objects import read_labelled, read_texts
 from .data.rows import statistics
 from .errors import ConfigError
@@ -22,6 +22,7 @@ from .inference import decide_labels, predict, predict_proba
 from .plots import history_picture
 from .presets import resolve
 from .recipes import read_recipe
+from .sealed import require_room
 
 
 def save_model(bundle: ModelBundle, folder: Path, staging: Path, replace: bool = False) -> None:

@@ -18,6 +18,7 @@ def run(options: argparse.Namespace) -> None:
     from ..bundle import ModelBundle
     from ..export import check, export_onnx
     from ..files import write_durably
+    from ..sealed import add_files
 
     copy = Path(options.onnx) if options.onnx else None
     if copy and copy.exists() and not options.force:
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
                 f"{name}: {len(graph) / 1e6:.1f} MB; on {found.texts:,} texts logits differ by up to"
                 f" {found.largest_difference:.2g}, {found.other_labels} labels differ"
             )
-    ModelBundle.add_graphs(folder, graphs)
+    add_files(folder, graphs)
     if copy:
         write_durably(copy, graphs["model.onnx"])
     note(f"written to {folder}; yeoun predict {folder} --runtime onnx")

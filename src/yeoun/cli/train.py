@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..bundle import ModelBundle, require_room
+from ..bundle import ModelBundle
 from ..card import FIGURES, HALVES, SAMPLES
 from ..config import Configuration
 from ..data.rows import Dataset, fingerprint, require_classes, require_kind, statistics
@@ -16,6 +16,7 @@ from ..data.sources import read_source, read_texts
 from ..errors import ConfigError, OutputError, ResumeError
 from ..presets import RowStatistics, resolve
 from ..recipes import read_recipe
+from ..sealed import require_room
 from .display import TrainingDisplay, describe, emit, note
 
 

@@ -43,8 +43,8 @@ def read_source(
 
 
 def read_texts(source: str, text: str | None = None, data_dir: str | None = None) -> Sequence[str]:
-    """Return the texts of `source`, with labels or without: `imdb:unlabelled`, or the path of a file, of which
-    rows that cannot be read are left out. Raises DataError for a file that cannot."""
+    """Return the texts of `source`, with labels or without: `imdb:unlabelled`, or the path of a file, of
+    which rows that cannot be read are left out. Raises DataError for a file that cannot."""
     if source.partition(":")[0] in CORPORA:
         return read_source(source, text, None, data_dir).dataset.texts
     column = None
