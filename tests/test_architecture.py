@@ -22,7 +22,7 @@ FLOORS = [
     {"text"},
     {"data", "nn", "evaluation"},
     {"card"},
-    {"bundle"},
+    {"bundle", "pretrained"},
     {"inference", "training", "export"},
     {"explain"},
     {"plots"},

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import yeoun.training.fit as fitting
+import yeoun.training.loop as loop
 from conftest import TINY, make_lists, make_rows
 from yeoun.bundle import ModelBundle
 from yeoun.config import Configuration, TextConfig
@@ -367,7 +367,7 @@ def test_the_same_seed_gives_the_same_model_also_after_a_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, two_labels: ModelBundle
 ) -> None:
     assert same_arrays(train("softmax of two"), two_labels)
-    monkeypatch.setattr(fitting, "steps_between_saves", lambda *_: 2)
+    monkeypatch.setattr(loop, "steps_between_saves", lambda *_: 2)
 
     def go_on(watch: Callable[[Progress], None]) -> ModelBundle:
         rows, valid, config = make_rows(120), make_rows(60, seed=1), two_labels.configuration

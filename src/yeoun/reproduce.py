@@ -26,7 +26,8 @@ from .inference import decide_labels, predict_proba, score_recurrent_half
 from .plots import Point
 from .presets import resolve
 from .recipes import Recipe, read_recipe, recipe_names
-from .training.fit import fit, resolve_device
+from .training.fit import fit
+from .training.machine import resolve_device
 from .training.state import Progress, TrainingFolder
 
 PUBLISHED = "-as-published"

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import yeoun.training.fit as fitting
+import yeoun.training.loop as loop
 from conftest import TINY, make_rows, write_csv
 from yeoun.bundle import ModelBundle
 from yeoun.config import Configuration
@@ -81,7 +82,7 @@ def test_a_run_cut_again_and_again_ends_as_if_it_had_not_been(
     precision: str,
     changed: dict[str, object],
 ) -> None:
-    monkeypatch.setattr(fitting, "steps_between_saves", lambda *_: 2)
+    monkeypatch.setattr(loop, "steps_between_saves", lambda *_: 2)
     monkeypatch.setattr(fitting, "resolve_precision", lambda *_: precision)
     config = configuration(train__optimizer=optimizer, **changed)
     whole = train(None, 0, config, resume=False)

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_resumable(options: argparse.Namespace) -> bool:
-    if options.verb == "train":
+    if options.verb in ("train", "pretrain"):
         return not os.path.exists(options.out)
     output = options.output if options.verb == "predict" else None
     return bool(output) and os.path.exists(f"{output}.progress")
@@ -81,15 +81,20 @@ def build_parser() -> argparse.ArgumentParser:
     start.add_argument("--recipe", metavar="NAME", help="a published system; see `yeoun recipes`")
     start.add_argument("--config", metavar="FILE", help="a TOML file with text, model, train tables")
     train.add_argument("--valid", metavar="SOURCE", help="rows to choose the epoch on")
-    train.add_argument("--unlabelled", metavar="SOURCE", help="texts without labels to learn from first")
-    train.add_argument("--seed", type=whole_number, default=0, metavar="N")
-    train.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    train.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
-    _values(train)
-    again = train.add_mutually_exclusive_group()
-    again.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    again.add_argument("--force", action="store_true", help="replace DIR and any interrupted run")
-    _json(train)
+    first = train.add_mutually_exclusive_group()
+    first.add_argument("--unlabelled", metavar="SOURCE", help="texts without labels to learn from first")
+    first.add_argument("--start-from", metavar="DIR", help="what `yeoun pretrain` left")
+    _run(train)
+
+    pretrain = verbs.add_parser("pretrain", help="learn from text alone; then train --start-from DIR")
+    pretrain.add_argument("source", metavar="SOURCE", help="a file, or a corpus as in imdb:unlabelled")
+    pretrain.add_argument("--text", metavar="COLUMN", help="the text column")
+    pretrain.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
+    pretrain.add_argument("--out", required=True, metavar="DIR", help="where what was learned will lie")
+    start = pretrain.add_mutually_exclusive_group()
+    start.add_argument("--preset", default="accurate", help="fast, balanced or accurate (default)")
+    start.add_argument("--config", metavar="FILE", help="a TOML file with text, model, train tables")
+    _run(pretrain)
 
     evaluate = verbs.add_parser("evaluate", help="score a model on labelled rows")
     evaluate.add_argument("bundle", metavar="BUNDLE")
@@ -168,6 +173,17 @@ def _source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", metavar="COLUMN", help="the text column")
     parser.add_argument("--label", metavar="COLUMN", help="the label column")
     parser.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="N")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    _values(parser)
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    again.add_argument("--force", action="store_true", help="replace DIR and any interrupted run")
+    _json(parser)
 
 
 def _values(parser: argparse.ArgumentParser) -> None:

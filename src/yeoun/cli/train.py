@@ -15,6 +15,7 @@ from ..data.rows import Dataset, fingerprint, require_classes, require_kind, sta
 from ..data.sources import read_source, read_texts
 from ..errors import ConfigError, OutputError, ResumeError
 from ..presets import RowStatistics, resolve
+from ..pretrained import Pretrained
 from ..recipes import read_recipe
 from ..sealed import require_room
 from .display import TrainingDisplay, describe, emit, note
@@ -49,6 +50,10 @@ def run(options: argparse.Namespace) -> None:
         unlabelled = read_texts(options.unlabelled, options.text, options.data_dir)
         note(f"{len(unlabelled):,} texts without labels")
     configuration = configure(options, train, unlabelled)
+    start = None
+    if options.start_from is not None:
+        start = Pretrained.load(Path(options.start_from))
+        configuration = start.applied(configuration).with_values({"train.pretrain_epochs": 0})
     if out.exists() and options.resume:
         bundle = ModelBundle.load(out)
         require_same_run(bundle, out, train, valid, unlabelled, configuration, options.seed)
@@ -62,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
         configuration,
         valid=valid,
         unlabelled=unlabelled,
+        start=start,
         seed=options.seed,
         precision=options.precision,
         device=options.device,
@@ -69,6 +75,7 @@ def run(options: argparse.Namespace) -> None:
             "source": _readable(options.source),
             "valid": None if options.valid is None else _readable(options.valid),
             "unlabelled_source": None if options.unlabelled is None else _readable(options.unlabelled),
+            "start_from": None if options.start_from is None else _readable(options.start_from),
             "name": _readable(_name(options)),
         },
         folder=folder,
@@ -144,12 +151,12 @@ def require_same_run(
 
 def check_configuration(options: argparse.Namespace) -> None:
     """Refuse a wrong preset, recipe, file or value before any row is read."""
-    _base(options, RowStatistics(1000, 2, 1.0, 1.0, 0.0)).with_values(assignments(options.values))
+    configured(options, RowStatistics(1000, 2, 1.0, 1.0, 0.0))
 
 
 def configure(options: argparse.Namespace, train: Dataset, unlabelled: Sequence[str] = ()) -> Configuration:
     """Return the configuration that the options ask for, fitted to the rows."""
-    asked = _base(options, statistics(train, unlabelled)).with_values(assignments(options.values))
+    asked = configured(options, statistics(train, unlabelled))
     configuration = asked.for_labels(len(train.label_names), train.is_multilabel)
     if asked.model.head not in ("softmax", configuration.model.head):
         note(f"{len(train.label_names)} labels: head {asked.model.head} becomes {configuration.model.head}")
@@ -158,8 +165,13 @@ def configure(options: argparse.Namespace, train: Dataset, unlabelled: Sequence[
     return configuration
 
 
+def configured(options: argparse.Namespace, statistics: RowStatistics) -> Configuration:
+    """Return the configuration that the options name, with what they set."""
+    return _base(options, statistics).with_values(assignments(options.values))
+
+
 def _base(options: argparse.Namespace, statistics: RowStatistics) -> Configuration:
-    if options.recipe:
+    if getattr(options, "recipe", None):
         return read_recipe(options.recipe).configuration
     if options.config:
         return read_configuration(Path(options.config))

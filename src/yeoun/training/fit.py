@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from ..bundle import ModelBundle
 from ..config import Configuration, ModelConfig, TrainConfig
@@ -23,6 +21,7 @@ from ..evaluation.metrics import choose_thresholds, measure, score_answers
 from ..inference import answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier, count_parameters
 from ..nn.shards import cores_for_shards
+from ..pretrained import Pretrained, require_start
 from ..process import return_memory
 from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
@@ -30,13 +29,12 @@ from ..text.vectors import read_vectors
 from .combination import combine
 from .labels import learn_labels, score_labels
 from .linear import fit_linear_models
-from .loop import IndexedRows, Run, run_epochs
+from .loop import IndexedRows, Run, go_on
+from .machine import RANDOM_NUMBERS, conditions, resolve_device, resolve_precision
 from .objective import label_weights
 from .optimization import build_optimizer
 from .pretraining import begin_pretraining, pretraining_figures, require_causal
-from .state import Progress, TrainingFolder, steps_between_saves, versions
-
-_RANDOM_NUMBERS = threading.RLock()  # torch has one source of them, so models are trained one after another
+from .state import Progress, TrainingFolder
 
 
 def fit(
@@ -44,6 +42,7 @@ def fit(
     configuration: Configuration,
     valid: Dataset | None = None,
     unlabelled: Sequence[str] = (),
+    start: Pretrained | None = None,
     seed: int = 0,
     precision: str = "auto",
     device: str = "auto",
@@ -57,6 +56,7 @@ def fit(
 
     valid: held-out rows; without them a stratified share of `train` is held out. unlabelled: texts of the
     same kind, from which, with `train.pretrain_epochs`, vocabulary, embedding and encoder learn as well.
+    start: what was pretrained before, in their place; `configuration` is one that it was applied to.
     precision: of the encoder in training, "auto" is bf16 where the machine has it and it pays. folder: where
     the state is kept, so that a killed run can `resume`. watch: called with the progress after each step.
 
@@ -74,7 +74,9 @@ def fit(
         require_kind(valid, train.is_multilabel, "the validation rows")
     if configuration.train.pretrain_epochs:
         require_causal(configuration)
-    elif len(unlabelled):
+    if start is not None:
+        require_start(configuration, start)
+    elif len(unlabelled) and not configuration.train.pretrain_epochs:
         raise ConfigError(
             "unlabelled texts with train.pretrain_epochs = 0: expected 1 or more, passes over them"
         )
@@ -86,11 +88,8 @@ def fit(
         "data": train.fingerprint(),
         "validation": None if valid is None else valid.fingerprint(),
         "unlabelled": fingerprint(unlabelled) if len(unlabelled) else None,
-        "seed": seed,
-        "precision": precision,
-        "device": device,
-        "threads": torch.get_num_threads(),
-        "versions": versions(),
+        **conditions(seed, device, precision),
+        "start": None if start is None else start.checksum(),
         "vectors": _file_checksum(configuration.model.vectors),
         "analyzer": analyzer(scheme).version if scheme in ANALYZERS else None,
     }
@@ -99,7 +98,9 @@ def fit(
     given, is_cut = train, valid is None
     train, valid = _held_out(train, valid, configuration.train, seed)
     indexer = folder.indexer(configuration.text) if folder is not None and resume else None
-    with _RANDOM_NUMBERS:  # of which the linear machines have one source, too
+    if start is not None:
+        indexer = start.indexer_for(configuration.text)
+    with RANDOM_NUMBERS:  # of which the linear machines have one source, too
         # Now, while they have the room that the tokens of many rows will take.
         linear = fit_linear_models(train, configuration, seed)
     if indexer is None and configuration.text.vocabulary_rows == "all":
@@ -111,8 +112,10 @@ def fit(
     else:
         indexed = indexer.index(train.texts)
     return_memory()
-    with _RANDOM_NUMBERS, torch.random.fork_rng(devices=[]):
+    with RANDOM_NUMBERS, torch.random.fork_rng(devices=[]):
         network, coverage = _start(indexer, len(train.label_names), configuration.model, seed, precision)
+        if start is not None:
+            network.load_state_dict({name: torch.tensor(each) for name, each in start.weights.items()}, False)
         network.to(device)
         store, shortened = TokenStore.of(indexed), indexed.shortened
         held_out = IndexedRows(TokenStore.of(indexer.index(valid.texts)), valid.targets)
@@ -124,13 +127,13 @@ def fit(
             if configuration.train.pretrain_epochs:
                 texts = TokenStore.joined([store, TokenStore.of(indexer.index(unlabelled))])
                 first = begin_pretraining(network, texts, held_out.store, configuration, seed)
-                _go_on(first, None if folder is None else folder.pretraining, watch)
+                go_on(first, None if folder is None else folder.pretraining, watch)
                 learned_before = {"pretraining": pretraining_figures(first)}
                 del first, texts
             run = _learn_labels(
                 network, IndexedRows(store, train.targets), held_out, train, configuration, seed
             )
-            _go_on(run, folder, watch)
+            go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
     network.load_state_dict(best)
     recurrent = answer(held_out.store, configuration.text, torch_forward(network))
@@ -140,7 +143,7 @@ def fit(
     if is_cut:  # now that nothing is to be chosen any more, the linear models learn from all rows
         run.train = held_out  # whose tokens leave the room to them
         del store
-        with _RANDOM_NUMBERS:
+        with RANDOM_NUMBERS:
             final = fit_linear_models(given, configuration, seed)
         if final.ngrams is not None:
             weights |= {name: each * whole.ngram_scale for name, each in final.ngrams.parameters.items()}
@@ -204,33 +207,6 @@ def _file_checksum(path: str) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def resolve_device(device: str) -> str:
-    """Return the device to train on. Raises ConfigError for one that is not there."""
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if device == "auto":
-        return "cuda" if there["cuda"] else "cpu"
-    if not there.get(device):
-        have = ", ".join(name for name, is_there in there.items() if is_there)
-        raise ConfigError(f"device {device!r}: not on this machine; expected one of auto, {have}")
-    return device
-
-
-def resolve_precision(precision: str, device: str, model: ModelConfig) -> str:
-    """Return "fp32" or "bf16": `auto` is bf16 for an LSTM on a CPU with bf16 arithmetic."""
-    if precision not in ("auto", "fp32", "bf16"):
-        raise ConfigError(f"precision {precision!r}: expected auto, fp32 or bf16")
-    if precision != "auto":
-        return precision
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    has_bf16 = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    is_fused = model.encoder == "lstm" and model.inputs == "embedding"
-    return "bf16" if device == "cpu" and has_bf16 and is_fused else "fp32"
-
-
 def _start(
     indexer: TextIndexer, classes: int, model: ModelConfig, seed: int, precision: str
 ) -> tuple[TextClassifier, float | None]:
@@ -274,25 +250,6 @@ def start_from_vectors(network: TextClassifier, indexer: TextIndexer, path: Path
     with torch.no_grad():
         network.embedding.weight[torch.from_numpy(found)] = torch.from_numpy(vectors[found])
     return float(found.mean())
-
-
-def _go_on(run: Run, folder: TrainingFolder | None, watch: Callable[[Progress], None]) -> None:
-    """Train to the end, from the saved state where there is one."""
-
-    def save() -> None:
-        if folder is not None:
-            folder.save(run.progress, run.network, run.optimizer, run.best)
-
-    if folder is not None and (saved := folder.load(run.network, run.optimizer)) is not None:
-        run.progress, run.best = saved
-    pad_to = run.configuration.text.pad_to
-    tokens = run.train.store.lengths.mean() if isinstance(pad_to, str) else pad_to
-    weights = count_parameters(run.network)
-    tables = sum(
-        p.numel() for m in run.network.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
-    )
-    every = steps_between_saves(weights - tables, weights, float(tokens) * run.configuration.train.batch_size)
-    run_epochs(run, save, every, watch)
 
 
 def _figures(network: TextClassifier, progress: Progress) -> dict[str, Any]:

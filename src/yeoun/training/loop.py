@@ -20,8 +20,9 @@ from torch.optim import Optimizer
 from ..config import Configuration
 from ..data.batches import Batch, collate, training_order
 from ..data.tokens import TokenStore
+from ..nn.classifier import count_parameters
 from .optimization import averaged, clip_gradients, keep_average, learning_rate
-from .state import Progress
+from .state import Progress, TrainingFolder, steps_between_saves
 
 Weights = dict[str, Tensor]
 
@@ -63,6 +64,25 @@ class Run:
     score: Score
     progress: Progress
     best: Weights
+
+
+def go_on(run: Run, folder: TrainingFolder | None, watch: Callable[[Progress], None]) -> None:
+    """Train to the end, from the state in `folder` where there is one; it is kept there once a minute or so."""
+
+    def save() -> None:
+        if folder is not None:
+            folder.save(run.progress, run.network, run.optimizer, run.best)
+
+    if folder is not None and (saved := folder.load(run.network, run.optimizer)) is not None:
+        run.progress, run.best = saved
+    pad_to = run.configuration.text.pad_to
+    tokens = run.train.store.lengths.mean() if isinstance(pad_to, str) else pad_to
+    weights = count_parameters(run.network)
+    tables = sum(
+        p.numel() for m in run.network.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
+    )
+    every = steps_between_saves(weights - tables, weights, float(tokens) * run.configuration.train.batch_size)
+    run_epochs(run, save, every, watch)
 
 
 def run_epochs(

@@ -4,8 +4,9 @@ directions, from all texts, labelled or not (Dai & Le 2015)."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,18 +14,86 @@ from torch import nn
 
 from ..config import Configuration
 from ..data.batches import Batch, answering_order, collate
+from ..data.rows import Dataset, fingerprint
 from ..data.tokens import TokenStore
 from ..errors import ConfigError
 from ..nn.classifier import TextClassifier
 from ..nn.language import LanguageModel
-from .loop import IndexedRows, Learn, Outcome, Run, Score
+from ..nn.shards import cores_for_shards
+from ..pretrained import Pretrained
+from ..text.indexer import TextIndexer
+from .loop import IndexedRows, Learn, Outcome, Run, Score, go_on
+from .machine import RANDOM_NUMBERS, conditions, resolve_device, resolve_precision
 from .optimization import build_optimizer
-from .state import Progress
+from .state import Progress, TrainingFolder
 
 _TOLD_APART = 4_096  # tokens; all rarer ones count as one
 _TOKENS = 12_000  # in a batch
 _RATE = 2e-3
+_HELD_OUT = 50  # of so many texts one is
 _SHORTEST = 2  # tokens of a text in which there is something to guess
+
+
+def pretrain(
+    texts: Sequence[str],
+    configuration: Configuration,
+    seed: int = 0,
+    precision: str = "auto",
+    device: str = "auto",
+    provenance: Mapping[str, Any] | None = None,
+    folder: TrainingFolder | None = None,
+    resume: bool = False,
+    force: bool = False,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Pretrained:
+    """Return embedding and encoder that learned which token comes next in `texts`, of which a fiftieth is
+    held out for the perplexity.
+
+    precision, device, folder, resume, watch: as of `training.fit.fit`. Raises DataError for texts without a
+    token, ConfigError for a network that cannot be pretrained, ResumeError for a state of other texts.
+    """
+    require_causal(configuration)
+    if not configuration.train.pretrain_epochs:
+        raise ConfigError("train.pretrain_epochs = 0: expected 1 or more, passes over the texts")
+    device = resolve_device(device)
+    precision = resolve_precision(precision, device, configuration.model)
+    identity = {
+        "configuration": configuration.to_mapping(),
+        "texts": fingerprint(texts),
+        **conditions(seed, device, precision),
+    }
+    if folder is not None:
+        folder.check(identity, resume, force)
+    order = np.random.default_rng([seed, 3]).permutation(len(texts))
+    kept, held_out = np.split(np.arange(len(texts))[order], [len(texts) - len(texts) // _HELD_OUT])
+    kept.sort()
+    indexer = folder.indexer(configuration.text) if folder is not None and resume else None
+    learned = Dataset(texts, None, ()).take(kept).texts
+    if indexer is None:
+        indexer = TextIndexer.fit(learned, configuration.text)
+    store = TokenStore.of(indexer.index(learned))
+    unseen = TokenStore.of(indexer.index([texts[i] for i in held_out]))
+    with RANDOM_NUMBERS, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = TextClassifier(configuration.model, indexer.vocabulary_size, 2)
+        network.precision = precision
+        network.to(device)
+        if folder is not None:
+            folder.begin(identity, indexer, resume, force)
+        with cores_for_shards():
+            run = begin_pretraining(network, store, unseen, configuration, seed)
+            go_on(run, folder, watch)
+    weights = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
+    return Pretrained(
+        configuration=configuration,
+        indexer=indexer,
+        weights={
+            name: array for name, array in weights.items() if name.startswith(("embedding.", "encoder."))
+        },
+        figures=pretraining_figures(run),
+        history=tuple(run.progress.history),
+        provenance={**(provenance or {}), **identity},
+    )
 
 
 def begin_pretraining(

@@ -7,14 +7,12 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
@@ -187,26 +185,6 @@ def steps_between_saves(
     # Forward and backward of the encoder, the optimiser over all weights, and what every step costs.
     operations = 6.0 * encoder_weights * tokens_per_step + 20.0 * all_weights + 2e7
     return max(1, int(60 * assumed_rate / max(operations, 1.0)))
-
-
-def versions() -> dict[str, str]:
-    """Return the versions and the kind of machine that bit-exactness depends on."""
-    import numpy
-    import scipy
-    import sklearn
-    import tokenizers
-
-    from ..version import __version__
-
-    return {
-        "yeoun": __version__,
-        "torch": torch.__version__,
-        "numpy": numpy.__version__,
-        "tokenizers": tokenizers.__version__,
-        "scipy": scipy.__version__,
-        "scikit-learn": sklearn.__version__,
-        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
-    }
 
 
 def _difference(key: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
