@@ -101,8 +101,8 @@ class Pretrained:
 
 
 def require_start(configuration: Configuration, start: Pretrained) -> None:
-    """Raise ConfigError for a model that cannot start from `start`: one that reads text or computes otherwise,
-    or is to be pretrained itself."""
+    """Raise ConfigError for a model that cannot start from `start`, since it reads text or computes
+    otherwise, or is to be pretrained itself."""
     wanted = start.applied(configuration)
     for section in ("text", "model"):
         ours, theirs = asdict(getattr(configuration, section)), asdict(getattr(wanted, section))

@@ -54,7 +54,7 @@ def train(folder: TrainingFolder | None, cut_after: int, config: Configuration, 
             raise CutError
 
     texts = make_rows(60, seed=1).texts if config.train.pretrain_epochs else ()
-    return fit(ROWS, config, None, texts, seed=7, folder=folder, resume=resume, watch=watch)
+    return fit(ROWS, config, seed=7, folder=folder, resume=resume, watch=watch, unlabelled=texts)
 
 
 def same_weights(a: ModelBundle, b: ModelBundle) -> bool:

@@ -41,8 +41,6 @@ def fit(
     train: Dataset,
     configuration: Configuration,
     valid: Dataset | None = None,
-    unlabelled: Sequence[str] = (),
-    start: Pretrained | None = None,
     seed: int = 0,
     precision: str = "auto",
     device: str = "auto",
@@ -51,6 +49,8 @@ def fit(
     resume: bool = False,
     force: bool = False,
     watch: Callable[[Progress], None] = lambda progress: None,
+    unlabelled: Sequence[str] = (),
+    start: Pretrained | None = None,
 ) -> ModelBundle:
     """Return a model trained on `train`, its best epoch chosen on `valid`.
 

@@ -67,7 +67,8 @@ class Run:
 
 
 def go_on(run: Run, folder: TrainingFolder | None, watch: Callable[[Progress], None]) -> None:
-    """Train to the end, from the state in `folder` where there is one; it is kept there once a minute or so."""
+    """Train to the end, from the state in `folder` where there is one; it is kept there about once a
+    minute."""
 
     def save() -> None:
         if folder is not None:
