@@ -43,9 +43,11 @@ class Model:
         """The names of the classes, in the order of `predict_proba`'s columns."""
         return self.bundle.label_names
 
-    def predict(self, texts: Iterable[str]) -> list[str | list[str]]:
-        """Return the label of each text, or the list of its labels from a model of several a text."""
-        return [answer.label for answer in predict(self.bundle, read_texts(texts))]
+    def predict(self, texts: Iterable[str], abstain_below: float | str = 0.0) -> list[str | list[str] | None]:
+        """Return the label of each text, or the list of its labels from a model of several a text; None where
+        it abstains: below a probability, or below each label's own with "precision=0.95"."""
+        answers = predict(self.bundle, read_texts(texts), abstain_below=abstain_below)
+        return [answer.label for answer in answers]
 
     def predict_proba(self, texts: Iterable[str]) -> npt.NDArray[np.float32]:
         """Return the probabilities [texts, classes], float32."""

@@ -93,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate = verbs.add_parser("evaluate", help="score a model on labelled rows")
     evaluate.add_argument("bundle", metavar="BUNDLE")
     _source(evaluate)
+    _abstain_below(evaluate)
     evaluate.add_argument("--picture", metavar="FILE", help="draw the confusion matrix as .png or .svg")
     evaluate.add_argument("--force", action="store_true", help="replace the picture")
     _json(evaluate)
@@ -105,6 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--output", metavar="FILE", help="a table with label and probability, or -")
     predict.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     predict.add_argument("--runtime", default="torch", metavar="NAME", help="torch, onnx or onnx-int8")
+    _abstain_below(predict)
     again = predict.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     again.add_argument("--force", action="store_true", help="replace FILE and any interrupted run")
@@ -167,6 +169,11 @@ def _source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", metavar="COLUMN", help="the text column")
     parser.add_argument("--label", metavar="COLUMN", help="the label column")
     parser.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
+
+
+def _abstain_below(parser: argparse.ArgumentParser) -> None:
+    words = "no label below this probability, or below each label's own for precision=0.95 (0.9, 0.99)"
+    parser.add_argument("--abstain-below", default="0", metavar="P", help=words)
 
 
 def _values(parser: argparse.ArgumentParser) -> None:

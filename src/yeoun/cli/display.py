@@ -53,6 +53,8 @@ def note_picture(path: Path, text: str) -> None:
 
 def in_words(answer: Prediction) -> str:
     """Return a label, or several, with its probability."""
+    if answer.label is None:
+        return "no answer: none is likely enough"
     if isinstance(answer.label, str):
         return f"{answer.label} with a probability of {answer.probability:.3f}"
     each = (f"{label} with a probability of {answer.probabilities[label]:.3f}" for label in answer.label)

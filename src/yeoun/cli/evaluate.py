@@ -19,12 +19,20 @@ from .display import describe, emit, in_words, note_picture, picture_path
 def run(options: argparse.Namespace) -> None:
     """Score a bundle on labelled rows, the linear baseline beside it."""
     from ..bundle import ModelBundle
-    from ..evaluation.metrics import measure, score_answers
+    from ..evaluation.abstention import abstains, score_answered
+    from ..evaluation.metrics import are_right, measure, score_answers
     from ..files import write_durably
-    from ..inference import answers_of, decide_labels, predict_proba, score_recurrent_half
+    from ..inference import (
+        answers_of,
+        decide_labels,
+        least_probabilities,
+        predict_proba,
+        score_recurrent_half,
+    )
 
     picture = picture_path(options)
     bundle = ModelBundle.load(Path(options.bundle))
+    least = least_probabilities(bundle, options.abstain_below)
     names = bundle.label_names
     table = read_source(options.source, options.text, options.label, options.data_dir, names)
     describe(table, guessed=not (options.text and options.label))
@@ -43,6 +51,8 @@ def run(options: argparse.Namespace) -> None:
     if bundle.baseline is not None:
         linear = score_answers(bundle.baseline.predict(rows.texts), rows.targets)
     alone = score_recurrent_half(bundle, rows)
+    abstained = abstains(probabilities, chosen, least)
+    answered = score_answered(are_right(chosen, rows.targets), abstained)
     if picture:
         from ..plots import confusion_picture
 
@@ -51,6 +61,8 @@ def run(options: argparse.Namespace) -> None:
         note_picture(picture, "".join(names))
     if options.json:
         beside = {**({} if alone is None else {"recurrent_alone": alone}), "linear_baseline": linear}
+        if least.any():
+            beside["answered"] = answered
         emit({**figures, "texts_per_second": round(len(rows) / seconds, 1), **beside})
         return
     print(f"{len(rows):,} rows, {len(rows) / seconds:,.0f} texts/s")
@@ -63,9 +75,12 @@ def run(options: argparse.Namespace) -> None:
         if others is not None:
             each = (f"{FIGURES[name]} {value:.4f}" for name, value in others.items())
             print(f"{words:<18}{', '.join(each)}")
+    if least.any():
+        right = "" if answered["accuracy"] is None else f", of which {answered['accuracy']:.4f} are right"
+        print(f"{'answered':<18}{answered['coverage']:.4f} of the rows{right}")
     print("\nsome answers, the text, the label with its probability, the truth:")
     shown = list(range(0, len(rows), max(1, len(rows) // 6)))
-    for i, answer in zip(shown, answers_of(bundle, probabilities[shown]), strict=True):
+    for i, answer in zip(shown, answers_of(bundle, probabilities[shown], least), strict=True):
         mark = "" if np.array_equal(chosen[i], rows.targets[i]) else "   <- wrong"
         text = " ".join(rows.texts[i].split())
         print(f"  {text[:72]}{'...' if len(text) > 72 else ''}")

@@ -80,10 +80,15 @@ def decide(probabilities: Floats, multilabel: bool, thresholds: Floats | None = 
     return np.asarray(probabilities.argmax(1), np.int64)
 
 
+def are_right(predicted: Labels, labels: Labels) -> npt.NDArray[np.bool_]:
+    """Return for each row, bool [rows], whether its label is right, or all of its labels are."""
+    same = predicted == labels
+    return np.asarray(same if labels.ndim == 1 else same.all(1))
+
+
 def count_right(predicted: Labels, labels: Labels) -> int:
     """Return how many rows have their label, or all of their labels, right."""
-    same = predicted == labels
-    return int((same if labels.ndim == 1 else same.all(1)).sum())
+    return int(are_right(predicted, labels).sum())
 
 
 def confusion_counts(predicted: Labels, labels: Labels, classes: int) -> Labels:
