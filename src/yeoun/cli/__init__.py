@@ -121,6 +121,12 @@ def build_parser() -> argparse.ArgumentParser:
     explain.add_argument("--force", action="store_true", help="replace the picture")
     _json(explain)
 
+    report = verbs.add_parser("report", help="write a report as one HTML file")
+    report.add_argument("bundle", metavar="BUNDLE")
+    _source(report, nargs="?")
+    report.add_argument("--out", required=True, metavar="FILE.html", help="where the report will lie")
+    report.add_argument("--force", action="store_true", help="replace FILE.html")
+
     export = verbs.add_parser("export", help="add the network to BUNDLE as an ONNX graph")
     export.add_argument("bundle", metavar="BUNDLE")
     export.add_argument("--onnx", nargs="?", const="", metavar="FILE", help="in fp32; FILE gets a copy")
@@ -164,8 +170,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="a file, or imdb, nsmc, 20news (also :test)")
+def _source(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    words = "a file, or imdb, nsmc, 20news (also :test)"
+    parser.add_argument("source", nargs=nargs, metavar="SOURCE", help=words)
     parser.add_argument("--text", metavar="COLUMN", help="the text column")
     parser.add_argument("--label", metavar="COLUMN", help="the label column")
     parser.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
