@@ -27,14 +27,14 @@ def doubts(bundle: ModelBundle, evidence: Evidence) -> list[Section]:
     kinds = [("mistakes", "mistakes_note" if has_linear else "mistakes_alone", mistakes)]
     if has_linear:
         kinds.append(("label_errors", "label_errors_note", errors))
-    found = [
-        section(key, note(caption), note("highlight_note", method=DEFAULT), *(_example(bundle, evidence, row) for row in rows))
+    kinds.append(("examples", "examples_note", examples(evidence, MOST // 2)))
+    shading = note("highlight_note", method=DEFAULT)
+    return [
+        section(key, note(caption), shading, *(_example(bundle, evidence, row) for row in rows))
         if rows
         else section(key, note("none_found"))
         for key, caption, rows in kinds
     ]
-    shown = examples(evidence, MOST // 2)
-    return [*found, section("examples", *(_example(bundle, evidence, row) for row in shown))]
 
 
 def _example(bundle: ModelBundle, evidence: Evidence, row: int) -> Html:

@@ -97,18 +97,9 @@ def confusion(evidence: Evidence) -> Section | None:
     wrong = counts * (1 - np.eye(len(names), dtype=np.int64))
     largest = [divmod(int(i), len(names)) for i in np.argsort(-wrong, axis=None, kind="stable")[:10]]
     worst = [
-        tag(
-            "li",
-            say(
-                "taken_for",
-                true=names[true],
-                answer=names[answer],
-                count=f"{wrong[true, answer]:,}",
-                share=share(wrong[true, answer] / counts[true].sum()),
-            ),
-        )
+        tag("li", f"{names[true]} → {names[answer]}: {count:,} ({share(count / counts[true].sum())})")
         for true, answer in largest
-        if wrong[true, answer]
+        if (count := wrong[true, answer])
     ]
     return section(
         "confusion",
