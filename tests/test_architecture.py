@@ -24,7 +24,7 @@ FLOORS = [
     {"bundle"},
     {"inference", "training", "export"},
     {"explain"},
-    {"plots"},
+    {"plots", "report"},
     {"estimator", "reproduce", "bulk"},
     {"cli"},
 ]
