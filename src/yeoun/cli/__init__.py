@@ -94,6 +94,9 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("bundle", metavar="BUNDLE")
     _source(evaluate)
     _abstain_below(evaluate)
+    evaluate.add_argument(
+        "--explanations", action="store_true", help="are explanations faithful? of at most 100 of the rows"
+    )
     evaluate.add_argument("--picture", metavar="FILE", help="draw the confusion matrix as .png or .svg")
     evaluate.add_argument("--force", action="store_true", help="replace the picture")
     _json(evaluate)
@@ -115,10 +118,13 @@ def build_parser() -> argparse.ArgumentParser:
     explain = verbs.add_parser("explain", help="show what a label came from")
     explain.add_argument("bundle", metavar="BUNDLE")
     explain.add_argument("text", metavar="TEXT")
-    explain.add_argument("--method", default="attention", metavar="NAME", help="attention (default) or gates")
+    methods = "integrated-gradients (default), occlusion, attention or gates"
+    explain.add_argument("--method", metavar="NAME", help=methods)
+    explain.add_argument("--label", metavar="LABEL", help="another label than the one the text gets")
     explain.add_argument("--layer", type=whole_number, metavar="N", help="of --method gates, from 1")
+    explain.add_argument("--html", metavar="FILE", help="write it as a page, scores on hover")
     explain.add_argument("--picture", metavar="FILE", help="draw it as .png or .svg")
-    explain.add_argument("--force", action="store_true", help="replace the picture")
+    explain.add_argument("--force", action="store_true", help="replace the page or picture")
     _json(explain)
 
     report = verbs.add_parser("report", help="write a report as one HTML file")

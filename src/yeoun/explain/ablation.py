@@ -33,7 +33,7 @@ def delete(bundle: ModelBundle, reading: Reading, gone: Masks) -> tuple[list[Tok
 
 
 def mask(bundle: ModelBundle, reading: Reading, gone: Masks) -> tuple[list[TokenIds], Features | None]:
-    """Return the token ids and n-grams of a text's variants, in which `gone` [variants, pieces] are unknown."""
+    """Return the token ids and n-grams of a text's variants, whose `gone` [variants, pieces] are unknown."""
     masked = np.where(gone, np.int32(UNKNOWN_ID), reading.token_ids)
     token_ids = list(masked[:, reading.is_token])
     if bundle.ngrams is None or reading.ngrams is None:
