@@ -42,7 +42,7 @@ def explain_answer(bundle: ModelBundle, text: str, method: str = DEFAULT) -> lis
     each of them, or of the likeliest."""
     probabilities = predict_proba(bundle, [text])
     label = answers_of(bundle, probabilities)[0].label
-    given: list[str | None] = [label] if isinstance(label, str) else [*label] or [None]
+    given: list[str | None] = [label] if isinstance(label, str) else [*(label or ())] or [None]
     return [_explain(bundle, text, method, probabilities[0], each) for each in given]
 
 
