@@ -56,25 +56,27 @@ class Browser:
         self.driver.wait()
         self.profile.cleanup()
 
-    def open(self, path: Path, width: int, scheme: str = "light") -> None:
-        """Show a file in a window so wide, "light" or "dark"."""
+    def open(self, path: Path, width: int, scheme: str = "light", medium: str = "screen") -> None:
+        """Show a file in a window so wide, "light" or "dark", as on a "screen" or in "print"."""
         size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
         self.cdp("Emulation.setDeviceMetricsOverride", **size)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.cdp("Emulation.setEmulatedMedia", features=features)
-        self._ask("/url", {"url": path.resolve().as_uri()})
+        self.cdp("Emulation.setEmulatedMedia", media=medium, features=features)
+        self.address_of_page = path.resolve().as_uri()
+        self._ask("/url", {"url": self.address_of_page})
 
     def console(self) -> list[str]:
         """Return what the page, or the browser about it, said since the last call."""
         return [entry["message"] for entry in self._ask("/se/log", {"type": "browser"})]
 
     def requests(self) -> list[str]:
-        """Return what was asked for since the last call; of data that lies in the page only the beginning."""
-        events = [
-            json.loads(entry["message"])["message"] for entry in self._ask("/se/log", {"type": "performance"})
-        ]
+        """Return what the page asked for since the last call, but for itself."""
+        log = self._ask("/se/log", {"type": "performance"})
+        events = [json.loads(entry["message"])["message"] for entry in log]
         sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        return [each["request"]["url"][:100] for each in sent]
+        of_page = [each["request"]["url"] for each in sent if each["documentURL"] == self.address_of_page]
+        assert self.address_of_page in of_page
+        return [url for url in of_page if url != self.address_of_page]
 
     def evaluate(self, script: str) -> Any:
         """Return what a script returns."""
@@ -84,10 +86,6 @@ class Browser:
         """Write the whole page as PNG."""
         picture = self.cdp("Page.captureScreenshot", captureBeyondViewport=True, format="png")
         path.write_bytes(base64.b64decode(picture["data"]))
-
-    def print(self, path: Path) -> None:
-        """Write the page as it would be printed, as PDF."""
-        path.write_bytes(base64.b64decode(self.cdp("Page.printToPDF", printBackground=False)["data"]))
 
     def cdp(self, command: str, **parameters: Any) -> Any:
         """Return what a command of the DevTools protocol gives."""

@@ -59,9 +59,9 @@ def calibrated_rows(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_wanted_precision_is_missed_on_new_rows_in_at_most_a_twentieth_of_the_draws() -> None:
     """Of scores from `least` to 1 that say how often they are right, (1 + least) / 2 are right."""
-    found = [least_probability(*calibrated_rows(2000, seed), 0.9) for seed in range(300)]
+    found = [least_probability(*calibrated_rows(3000, seed), 0.9) for seed in range(300)]
     missed = [least is not None and (1 + least) / 2 < 0.9 for least in found]
-    assert np.mean(missed) <= 0.05
+    assert 0 < np.mean(missed) <= 0.05
     assert np.mean([least is None for least in found]) < 0.05
 
 

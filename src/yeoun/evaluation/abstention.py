@@ -16,7 +16,6 @@ from .metrics import Floats, Labels, wilson_interval
 
 Flags = npt.NDArray[np.bool_]
 PRECISIONS = (0.9, 0.95, 0.99)
-_CANDIDATES = 20  # least probabilities that are tried
 _RISK = 0.05  # that the precision on new rows of the same kind is below the wanted one
 
 
@@ -73,20 +72,21 @@ def least_probability(scores: Floats, right: Flags, precision: float) -> float |
     """Return the lowest score such that, of the rows that reach it, a share of `precision` is right on new
     rows of the same kind, with 95 % confidence; None where there is none.
 
-    Twenty scores are tried, each with the lower bound of Clopper and Pearson (1934) at a twentieth of the
-    risk, so that all bounds hold together (as Geifman and El-Yaniv 2017 bound the risk of their choice).
+    From the surest quarter of the rows on, a twentieth more is tested at a time, until the lower bound of
+    Clopper and Pearson (1934) is too low: in an order that is fixed beforehand each test may take the whole
+    risk (Angelopoulos et al. 2021, "Learn then Test").
     """
     from scipy.special import betaincinv
 
-    if not len(scores):
-        return None
+    least = None
     falling = np.sort(scores)[::-1]
-    tried = falling[np.ceil(len(scores) * np.arange(1, _CANDIDATES + 1) / _CANDIDATES).astype(int) - 1]
-    for least in np.unique(tried):
-        rows, hits = int((scores >= least).sum()), int(right[scores >= least].sum())
-        if hits and betaincinv(hits, rows - hits + 1, _RISK / _CANDIDATES) >= precision:
-            return float(least)
-    return None
+    for twentieths in range(5, 21):
+        tried = falling[-(-len(scores) * twentieths // 20) - 1] if len(scores) else np.inf
+        rows, hits = int((scores >= tried).sum()), int(right[scores >= tried].sum())
+        if not hits or betaincinv(hits, rows - hits + 1, _RISK) < precision:
+            break
+        least = float(tried)
+    return least
 
 
 def coverage_curve(scores: Floats, right: Flags) -> tuple[Floats, Floats]:

@@ -30,11 +30,15 @@ def doubts(bundle: ModelBundle, evidence: Evidence) -> list[Section]:
     kinds.append(("examples", "examples_note", examples(evidence, MOST // 2)))
     shading = note("highlight_note", method=DEFAULT)
     return [
-        section(key, note(caption), shading, *(_example(bundle, evidence, row) for row in rows))
-        if rows
-        else section(key, note("none_found"))
+        section(
+            key, note(caption), shading if key == "mistakes" else None, *_examples(bundle, evidence, rows)
+        )
         for key, caption, rows in kinds
     ]
+
+
+def _examples(bundle: ModelBundle, evidence: Evidence, rows: Sequence[int]) -> list[Html]:
+    return [_example(bundle, evidence, row) for row in rows] or [note("none_found")]
 
 
 def _example(bundle: ModelBundle, evidence: Evidence, row: int) -> Html:
