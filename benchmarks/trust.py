@@ -2,8 +2,8 @@
 
 The `fast` models of IMDb and NSMC answer their test rows once. Of these so many as are held out in training
 are drawn a thousand times, least probabilities are chosen on them, and the precision of each label is
-measured on the other rows: it should fall below the wanted one in at most one draw of twenty. And what those that
-training stored come to on all test rows.
+measured on the other rows: it should fall below the wanted one in at most one draw of twenty. And what those
+that training stored come to on all test rows.
 """
 
 from __future__ import annotations
