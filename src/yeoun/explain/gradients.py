@@ -22,7 +22,8 @@ from .reading import Reading, alone
 
 STEPS = (32, 128, 512)  # along the way: more of them where the gap is wider than
 _WIDEST = 0.01
-_POSITIONS = 32_768  # tokens that are read together
+_AT_ONCE, _IN_ALL = 2**15, 2**20  # tokens that are read together, and with all steps
+_FEWEST = 8  # steps of a text that is too long for more
 
 
 def explain_by_gradients(bundle: ModelBundle, reading: Reading, contrast: Scores) -> Scored:
@@ -34,7 +35,7 @@ def explain_by_gradients(bundle: ModelBundle, reading: Reading, contrast: Scores
         return Scored(recurrent, ngrams, gap)
     ways = _ways(bundle, reading)
     direction = torch.from_numpy(contrast[-network.head.out_features :]).to(ways.ends)
-    for steps in STEPS:
+    for steps in [each for each in STEPS if each * len(reading) <= _IN_ALL] or [_FEWEST]:
         scores, difference = _integrate(network, ways, direction, steps)
         gap = relative_gap(float(scores.sum()) + exact, difference + exact)
         if gap <= _WIDEST:
@@ -75,7 +76,7 @@ def _integrate(network: TextClassifier, ways: _Ways, direction: Tensor, steps: i
     fractions = torch.cat([torch.tensor([0.0, 1.0]), (torch.arange(steps) + 0.5) / steps]).to(whole)
     slopes, logits = torch.zeros_like(whole), []
     with torch.backends.cudnn.flags(enabled=False):  # its way back refuses evaluation mode
-        for part in torch.split(fractions, max(1, _POSITIONS // len(whole))):
+        for part in torch.split(fractions, max(1, _AT_ONCE // len(whole))):
             inputs = (ways.ends.unsqueeze(1) - (1 - part[:, None]) * whole.unsqueeze(1)).requires_grad_()
             reached = network.read(inputs, ways.lengths.expand(len(part))) @ direction
             is_between = (part > 0) & (part < 1)

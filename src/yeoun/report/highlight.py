@@ -25,12 +25,16 @@ _PAGE = """\
 <title>{title}</title>
 <style>
 {style}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 0 auto; padding: 1rem }}
-h2 {{ font-size: 1.1rem; margin: 1.6rem 0 0 }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 80rem; margin: 0 auto; padding: 1rem }}
+main {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 0 2rem }}
+h2 {{ font-size: 1.1rem; margin: 1rem 0 0 }}
 .of {{ opacity: .75; margin: .2rem 0 0; font-size: .9rem }}
+.scored {{ max-width: 46rem }}
 </style>
 <h1>{title}</h1>
+<main>
 {parts}
+</main>
 </html>
 """
 
@@ -53,10 +57,10 @@ def highlighted(explanation: Explanation) -> str:
 
 
 def explanation_page(explanations: Sequence[Explanation], title: str) -> str:
-    """Return a page of these explanations, one below another."""
+    """Return a page of these explanations, side by side where there is room."""
     parts = "\n".join(
-        f"<h2>{escape(each.label)}, probability {each.probability:.3f}</h2>\n"
-        f'<p class="of">{escape(summary(each))}</p>\n{highlighted(each)}'
+        f"<section>\n<h2>{escape(each.label)}, probability {each.probability:.3f}</h2>\n"
+        f'<p class="of">{escape(summary(each))}</p>\n{highlighted(each)}\n</section>'
         for each in explanations
     )
     return _PAGE.format(title=escape(title), style=STYLE, parts=parts)
