@@ -68,7 +68,7 @@ WRONG_SETTINGS: dict[str, tuple[list[str], str]] = {
         "model.units: no such key; expected one of inputs, encoder, hidden_size",
     ),
     "no-key": (["--set", "model=2"], "'model': expected section.key"),
-    "no-equals": (["--set", "model.layers"], "--set model.layers: expected section.key=value"),
+    "no-equals": (["--set", "model.layers"], "'model.layers': expected section.key=value"),
     "nothing-set": (["--set", ""], "expected section.key=value"),
     "empty-value": (["--set", "model.layers="], "model.layers = ''"),
     "negative-epochs": (["--set", "train.epochs=-1"], "train.epochs = -1: expected a number from 1"),
