@@ -186,10 +186,11 @@ def comparison_picture(standings: Sequence[Standing], kind: str = "png") -> byte
             if each.recurrent_alone is not None:
                 axes.plot(at, each.recurrent_alone[name], mfc="none", ms=6, ls="", **style)
         _cost_axis(axes, [getattr(each, measure) for each in standings], unit)
-    handles, labels = panels[0].get_legend_handles_labels()
-    family = _font_for("".join(labels))
+    if any(each.recurrent_alone is not None for each in standings):
+        panels[-1].plot([], [], "o", color=_INK, mfc="none", ms=6, label="hollow: recurrent half alone")
+    family = _font_for("".join(each.label for each in standings))
     legend = {"frameon": False, "prop": {"size": 7, "family": family}, "loc": "center left"}
-    panels[-1].legend(handles, labels, bbox_to_anchor=(1.02, 0.5), **legend)
+    panels[-1].legend(bbox_to_anchor=(1.02, 0.5), **legend)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
         return _rendered(figure, kind)
@@ -207,7 +208,8 @@ def _cost_axis(axes: Axes, values: Sequence[float], unit: str) -> None:
 
     axes.set_xscale("log")
     axes.set_xlim(min(values, default=1) / 2, max(values, default=1) * 2)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    few = max(values, default=1) < 100 * min(values, default=1)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(unit)

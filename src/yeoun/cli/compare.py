@@ -72,10 +72,13 @@ def _parts(options: argparse.Namespace) -> tuple[Dataset, Dataset, dict[str, Any
 
 
 def table(comparison: Comparison) -> str:
-    """Return the configurations (Markdown): figures on the test rows, and what they cost."""
+    """Return the configurations (Markdown): figures on the test rows, with the standard deviation over seeds,
+    and what they cost."""
     names = [name for name in FIGURES if any(name in each.figures for each in comparison.configurations)]
-    columns = ["configuration", *(FIGURES[name] for name in names), "recurrent half", "training, s"]
-    lines = [[*columns, "size, MB", "parameters", "texts/s"]]
+    sampled = comparison.configurations[0].by_seed
+    heads = [f"{FIGURES[name]}{' (95 % interval)' if name in sampled else ''}" for name in names]
+    costs = ["training, s", "size, MB", "parameters", "texts/s"]
+    lines = [["configuration", *heads, "recurrent half", *costs]]
     for each in comparison.configurations:
         half = each.recurrent_alone
         lines.append(

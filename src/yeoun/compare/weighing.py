@@ -22,10 +22,11 @@ LEVEL = 0.05  # a corrected p below it shows a difference
 class Standing:
     """A configuration over its seeds.
 
-    label: the name without what all share. figures: the means, as `evaluate --json` names them; accuracy and macro F1 (of several labels a row subset
-    accuracy and micro F1) with their intervals. by_seed: these two. recurrent_alone: the means of the
-    recurrent half, of a model with n-grams. seconds: of training. bytes: of the model's files, without the
-    linear baseline that lies in them. The linear baseline has one seed, and no probabilities.
+    label: the name without what all share. figures: the means, as `evaluate --json` names them; accuracy and
+    macro F1 (of several labels a row subset accuracy and micro F1) with their intervals. by_seed: these two.
+    recurrent_alone: the means of the recurrent half, of a model with n-grams. seconds: of training. bytes: of
+    the model's files, without the linear baseline that lies in them. The linear baseline has one seed, and no
+    probabilities.
     """
 
     name: str
@@ -143,7 +144,7 @@ def verdict_of(standings: Sequence[Standing], pairs: Sequence[Pair]) -> str:
                 by = f"by {_points(sign * pair.figures[figure])} points"
                 better.append(f"{label[other]} {by} ({interval})")
             else:
-                level.append(f"{label[other]} ({interval})")
+                level.append(f"{label[other]} ({interval} points)")
     said = [f"In {FIGURES[figure]}, {best.label} is better than {_listed(better)}."] if better else []
     if level:
         said.append(f"Between {best.label} and {_listed(level)} no difference is shown.")

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 Right = npt.NDArray[np.bool_]
 RESAMPLES = 1_000
-_COUNTS = 2**22  # numbers of resamples in memory at a time
+_COUNTS = 2**20  # how often a row is in a resample, so many numbers at a time
 
 
 def mcnemar_exact(ours: Right, theirs: Right) -> float:
@@ -128,8 +128,9 @@ def resample(
     at_once = max(1, _COUNTS // rows)
     for start in range(0, resamples, at_once):
         some = slice(start, min(resamples, start + at_once))
-        drawn = (generator.integers(rows, size=rows) for _ in range(some.stop - start))
-        counts = np.stack([np.bincount(each, minlength=rows) for each in drawn], 1)
+        count = some.stop - start
+        drawn = count * generator.integers(rows, size=(rows, count)) + np.arange(count)
+        counts = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
         for model, (right, hits, either) in enumerate(models):
             resampled[share][model, some] = right @ counts / rows
             resampled[f1][model, some] = _mean_f1(hits @ counts, either @ counts)
