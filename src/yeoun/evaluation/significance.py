@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 Right = npt.NDArray[np.bool_]
 RESAMPLES = 1_000
-_COUNTS = 2**20  # how often a row is in a resample, so many numbers at a time
+_COUNTS = 2**18  # how often a row is in a resample, so many numbers at a time
 
 
 def mcnemar_exact(ours: Right, theirs: Right) -> float:
