@@ -101,7 +101,7 @@ UNFIT: dict[str, tuple[bytes | None, list[str], str]] = {
         "text.vocabulary_size = 0: expected a size",
     ),
     "empty-texts": (b"text,label\n" + b",a\n,b\n" * 20, [], "cannot hold out|no token"),
-    "two-rows": (b"text,label\none,a\ntwo,b\n", [], "cannot hold out validation rows from 2 rows"),
+    "two-rows": (b"text,label\none,a\ntwo,b\n", [], "cannot hold out some of 2 rows"),
     "share-of-nothing": (
         None,
         ["--set", "train.validation_split=random", "--set", "train.validation_share=0.001"],
