@@ -23,6 +23,8 @@ FLOORS = [
     {"card"},
     {"bundle"},
     {"inference", "training", "export"},
+    {"runs"},
+    {"compare"},
     {"explain"},
     {"plots", "report"},
     {"estimator", "reproduce", "bulk"},

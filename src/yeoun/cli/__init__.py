@@ -15,6 +15,8 @@ from ..errors import UsageError, YeounError
 from ..process import prepare_process
 from ..version import __version__
 
+COMPARED = "presets, recipes, TOML files, linear; `NAME+section.key=value` changes a value"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
@@ -169,6 +171,19 @@ def build_parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--full-size", action="store_true", help="a GPU's sizes also without one")
     reproduce.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
 
+    compare = verbs.add_parser(
+        "compare", help="train configurations on the same rows and say which is better"
+    )
+    _source(compare)
+    compare.add_argument("--recipes", required=True, metavar="NAME,NAME", help=COMPARED)
+    part = compare.add_mutually_exclusive_group()
+    part.add_argument("--test", metavar="SOURCE", help="the rows to score on")
+    part.add_argument("--test-share", type=share, default=0.2, metavar="S", help="else this part of SOURCE")
+    compare.add_argument("--split-seed", type=whole_number, default=0, metavar="N", help="which rows that is")
+    compare.add_argument("--seeds", type=whole_number, default=1, metavar="N", help="seeds 0 to N - 1")
+    compare.add_argument("--out", required=True, metavar="DIR", help="where the results lie")
+    _json(compare)
+
     corpora = verbs.add_parser("corpora", help="the named corpora, or fetch one")
     corpora.add_argument("action", nargs="?", choices=("fetch",), metavar="fetch")
     corpora.add_argument("name", nargs="?", metavar="NAME")
@@ -201,4 +216,11 @@ def whole_number(value: str) -> int:
     number = int(value)
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(f"{value}: expected a whole number from 0 to {2**32 - 1}")
+    return number
+
+
+def share(value: str) -> float:
+    number = float(value)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{value}: expected a number between 0 and 1")
     return number

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import tomllib
 from pathlib import Path
 
 from ..bundle import ModelBundle, require_room
 from ..card import FIGURES, HALVES, SAMPLES
-from ..config import Configuration
+from ..config import Configuration, read_assignments
 from ..data.rows import Dataset, require_classes, require_kind, statistics
 from ..data.sources import read_source
-from ..errors import ConfigError, OutputError, ResumeError
+from ..errors import OutputError, ResumeError
 from ..presets import RowStatistics, resolve
-from ..recipes import read_recipe
+from ..recipes import read_configuration, read_recipe
 from .display import TrainingDisplay, describe, emit, note
 
 
@@ -134,12 +133,12 @@ def require_same_run(
 
 def check_configuration(options: argparse.Namespace) -> None:
     """Refuse a wrong preset, recipe, file or value before any row is read."""
-    _base(options, RowStatistics(1000, 2, 1.0, 1.0, 0.0)).with_values(assignments(options.values))
+    _base(options, RowStatistics(1000, 2, 1.0, 1.0, 0.0)).with_values(read_assignments(options.values))
 
 
 def configure(options: argparse.Namespace, train: Dataset) -> Configuration:
     """Return the configuration that the options ask for, fitted to the rows."""
-    asked = _base(options, statistics(train)).with_values(assignments(options.values))
+    asked = _base(options, statistics(train)).with_values(read_assignments(options.values))
     configuration = asked.for_labels(len(train.label_names), train.is_multilabel)
     if asked.model.head not in ("softmax", configuration.model.head):
         note(f"{len(train.label_names)} labels: head {asked.model.head} becomes {configuration.model.head}")
@@ -154,27 +153,6 @@ def _base(options: argparse.Namespace, statistics: RowStatistics) -> Configurati
     if options.config:
         return read_configuration(Path(options.config))
     return resolve(options.preset, statistics)
-
-
-def read_configuration(path: Path) -> Configuration:
-    """Return the configuration in a TOML file. Raises ConfigError when it holds none."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; expected a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML ({error})") from None
-    values.pop("about", None)
-    return Configuration.from_mapping(values)
-
-
-def assignments(pairs: list[str]) -> dict[str, str]:
-    """Return the `section.key=value` pairs of --set as a mapping. Raises ConfigError without a `=`."""
-    split = [pair.partition("=") for pair in pairs]
-    for pair, (_, equals, _value) in zip(pairs, split, strict=True):
-        if not equals:
-            raise ConfigError(f"--set {pair}: expected section.key=value")
-    return {key: value for key, _, value in split}
 
 
 def _readable(name: str) -> str:
