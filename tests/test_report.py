@@ -24,7 +24,7 @@ from yeoun.explain import explain
 from yeoun.report import model_report
 from yeoun.report.charts import Axis
 from yeoun.report.doubts import LONGEST, excerpt
-from yeoun.report.evidence import LINEAR, difference, doubted, gather, script_of, slices
+from yeoun.report.evidence import LINEAR, doubted, gather, script_of, slices
 from yeoun.report.markup import Html, markup, tag
 from yeoun.report.words import vocabulary
 from yeoun.training.fit import fit
@@ -236,14 +236,6 @@ def make_rows_of(names: tuple[str, str], count: int) -> Dataset:
 def test_rows_that_the_model_was_trained_on_are_called_that(attacked: ModelBundle) -> None:
     assert "trained on: expect less" in Page(model_report(attacked, attacking_rows(200), "same")).text
     assert "trained on: expect less" not in Page(model_report(attacked, attacking_rows(199), "other")).text
-
-
-def test_the_interval_of_a_difference_is_that_of_its_paired_rows() -> None:
-    ours, theirs = np.arange(1000) % 10 != 0, np.arange(1000) % 5 != 0
-    middle, low, high = difference(ours, theirs)
-    assert middle == pytest.approx(0.1)
-    assert high - middle == pytest.approx(1.96 * np.sqrt(0.1 * 0.9 / 1000), rel=1e-3)
-    assert middle - low == pytest.approx(high - middle)
 
 
 def test_mistakes_are_the_surest_and_label_errors_the_least_believed(attacked: ModelBundle) -> None:

@@ -18,6 +18,7 @@ from ..config import UNKNOWN_ID
 from ..data.rows import Dataset
 from ..evaluation.abstention import Flags
 from ..evaluation.metrics import Labels, are_right, measure, score_answers
+from ..evaluation.significance import Estimate, Sampled, resample
 from ..inference import Floats, decide_labels, predict_proba
 
 LINEAR, HALF = "linear_baseline", "recurrent_alone"
@@ -111,12 +112,12 @@ def scores_of(evidence: Evidence) -> dict[str, dict[str, float]]:
     return {who: score_answers(answers, evidence.rows.targets) for who, answers in evidence.others.items()}
 
 
-def difference(own: Flags, other: Flags) -> tuple[float, float, float]:
-    """Return how much more of the rows are right in `own` than in `other`, with the 95 % interval of that
-    difference on the same rows (Wald's, of paired shares)."""
-    each = own.astype(np.int64) - other
-    middle, half = float(each.mean()), 1.959964 * float(each.std()) / float(np.sqrt(len(each)))
-    return middle, middle - half, middle + half
+def differences(evidence: Evidence) -> dict[str, Estimate]:
+    """Return how much larger a share of the rows the model has right than each of `others`, of paired rows."""
+    answers = np.stack([evidence.chosen, *evidence.others.values()])
+    share = next(iter(resample(answers, evidence.rows.targets).values()))
+    each = [Sampled(share.by_seed[[i]], share.resampled[[i]], share.rows) for i in range(len(answers))]
+    return {who: (each[0] - other).estimate() for who, other in zip(evidence.others, each[1:], strict=True)}
 
 
 class Slice(NamedTuple):

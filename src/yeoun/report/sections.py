@@ -10,9 +10,10 @@ from ..bundle import ModelBundle
 from ..card import FIGURES
 from ..evaluation.abstention import PRECISIONS, abstains, coverage_curve, risk_coverage_area, score_answered
 from ..evaluation.metrics import class_scores, confusion_counts, reliability, wilson_interval
+from ..evaluation.significance import Estimate
 from ..inference import least_probabilities
 from .charts import Axis, Line, axis_around, interval_mark, line_chart, reliability_chart
-from .evidence import HALF, LINEAR, Evidence, difference, scores_of, slices
+from .evidence import HALF, LINEAR, Evidence, differences, scores_of, slices
 from .markup import Html, markup, tag
 from .page import Section, curve, figure, figures, interval, matrix, note, pairs, section, share, table
 from .words import say, words
@@ -38,7 +39,8 @@ def summary(bundle: ModelBundle, evidence: Evidence | None) -> Section:
         low=low,
         high=high,
     )
-    beside = [_beside(who, others[who][main], evidence) for who in (LINEAR, HALF) if who in others]
+    found = {} if evidence is None else differences(evidence)
+    beside = [_beside(who, others[who][main], found.get(who)) for who in (LINEAR, HALF) if who in others]
     if HALF in others and LINEAR in others and others[HALF][main] < others[LINEAR][main]:
         beside.append(say("half_behind"))
     if evidence is not None and evidence.is_known:
@@ -57,15 +59,18 @@ def _stored(bundle: ModelBundle) -> dict[str, Mapping[str, float]]:
     return {who: bundle.metrics[who] for who in (HALF, "ngrams_alone", LINEAR) if who in bundle.metrics}
 
 
-def _beside(who: str, other: float, evidence: Evidence | None) -> Html:
-    if evidence is None:
+def _beside(who: str, other: float, difference: Estimate | None) -> Html:
+    if difference is None:
         return say("beside", who=words(who), other=share(other))
-    middle, low, high = difference(evidence.right, evidence.right_of(who))
+    low, high = difference.ci95
     key = "ahead" if low > 0 else "behind" if high < 0 else "even"
+    sign = "+" if key == "even" else ""
+    points = [100 * each for each in (difference.value, low, high)]
     if key == "behind":
-        low, high = -high, -low
-    points = {"points": middle if key == "even" else abs(middle), "low": low, "high": high}
-    written = {name: f"{100 * value:{'+' if key == 'even' else ''}.1f}" for name, value in points.items()}
+        points = [-points[0], -points[2], -points[1]]
+    written = {
+        name: f"{each:{sign}.1f}" for name, each in zip(("points", "low", "high"), points, strict=True)
+    }
     return say(key, who=words(who), other=share(other), **written)
 
 
