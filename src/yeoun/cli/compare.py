@@ -26,6 +26,8 @@ def run(options: argparse.Namespace) -> None:
     from ..files import write_durably
     from ..plots import comparison_picture
     from ..process import tune_process
+    from ..report import comparison_page
+    from ..text.normalization import hangul_share
 
     names = [name for name in options.recipes.split(",") if name]
     if not names or not options.seeds:
@@ -48,6 +50,8 @@ def run(options: argparse.Namespace) -> None:
     )
     write_durably(folder / "comparison.json", (json.dumps(content, ensure_ascii=False) + "\n").encode())
     write_durably(folder / "comparison.md", words.encode())
+    page = comparison_page(comparison, options.source, hangul_share(test.texts) > 0.5)
+    write_durably(folder / "comparison.html", page.encode("utf-8", "replace"))
     write_durably(folder / "picture.png", comparison_picture(comparison.configurations))
     note_picture(folder / "picture.png", "".join(names))
     if options.json:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from ..bundle import ModelBundle
 from ..data.rows import Dataset
 from ..text.normalization import hangul_share
+from .comparison import comparison_page
 from .page import page
 from .words import say
 
-__all__ = ["model_report"]
+__all__ = ["comparison_page", "model_report"]
 
 
 def model_report(bundle: ModelBundle, rows: Dataset | None = None, source: str = "") -> str:

@@ -27,7 +27,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """The values from one end to the other, and how one is written."""
+    """The values from one end to the other. unit: nothing, "%" of shares, "whole" of whole numbers, or "log"
+    of decimal logarithms, which are written as what they are of."""
 
     low: float
     high: float
@@ -35,10 +36,17 @@ class Axis:
 
     def written(self, value: float) -> str:
         """Return a value as the axis shows it."""
+        if self.unit == "log":
+            return f"{10**value:,.0f}" if value >= 0 else f"{10**value:.1g}"
         return f"{100 * value:.4g}%" if self.unit == "%" else f"{value:.4g}"
 
     def ticks(self, about: int = 5) -> list[float]:
         """Return round values within the axis, about so many."""
+        if self.unit == "log":
+            decades = range(int(np.floor(self.low)), int(np.ceil(self.high)))
+            steps = (1, 2, 5) if self.high - self.low < 2 else (1,)
+            marks = [decade + float(np.log10(step)) for decade in decades for step in steps]
+            return [mark for mark in marks if self.low <= mark <= self.high]
         raw = (self.high - self.low) / about
         size = 10.0 ** np.floor(np.log10(raw))
         step = next(size * each for each in (1, 2, 5, 10) if size * each >= raw * 0.999)
@@ -122,6 +130,36 @@ def line_chart(lines: Sequence[Line], x: Axis, y: Axis, mark: float | None = Non
     return _picture(
         plane.grid(), None if mark is None else plane.mark(mark), *(plane.line(line) for line in lines)
     )
+
+
+@dataclass(frozen=True)
+class Point:
+    """A dot with its interval from bottom to top. name: stands beside it."""
+
+    kind: str
+    name: str
+    x: float
+    y: float
+    interval: tuple[float, float]
+
+
+def point_chart(points: Sequence[Point], x: Axis, y: Axis) -> Html:
+    """Return a chart of the points."""
+    plane = Plane(x, y)
+    drawn = []
+    for point in points:
+        at, (low, high) = plane.across(point.x), map(plane.down, point.interval)
+        words = f"{point.name}: {x.written(point.x)}, {y.written(point.y)}"
+        drawn.append(
+            tag(
+                "g",
+                tag("line", x1=at, x2=at, y1=low, y2=high),
+                tag("circle", tag("title", words), cx=at, cy=plane.down(point.y), r=4),
+                tag("text", point.name, x=at + 7, y=plane.down(point.y) - 5),
+                class_=f"point {point.kind}",
+            )
+        )
+    return _picture(plane.grid(), *drawn)
 
 
 def reliability_chart(confidence: Floats, right: Floats, counts: npt.NDArray[np.int64]) -> Html:

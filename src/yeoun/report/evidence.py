@@ -113,7 +113,7 @@ def scores_of(evidence: Evidence) -> dict[str, dict[str, float]]:
 
 
 def differences(evidence: Evidence) -> dict[str, Estimate]:
-    """Return how much larger a share of the rows the model has right than each of `others`, of paired rows."""
+    """Return how much larger a share of the same rows the model has right than each of `others`."""
     answers = np.stack([evidence.chosen, *evidence.others.values()])
     share = next(iter(resample(answers, evidence.rows.targets).values()))
     each = [Sampled(share.by_seed[[i]], share.resampled[[i]], share.rows) for i in range(len(answers))]

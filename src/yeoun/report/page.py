@@ -57,6 +57,11 @@ def section(key: str, *children: object) -> Section:
     return Section(key, markup(*children))
 
 
+def lead(*sentences: Html) -> Html:
+    """Return the paragraph that says what all else comes to."""
+    return tag("p", *(markup(each, " ") for each in sentences), class_="lead")
+
+
 def note(key: str, **values: object) -> Html:
     """Return a paragraph that explains."""
     return tag("p", say(key, **values), class_="note")

@@ -15,7 +15,7 @@ from ..inference import least_probabilities
 from .charts import Axis, Line, axis_around, interval_mark, line_chart, reliability_chart
 from .evidence import HALF, LINEAR, Evidence, differences, scores_of, slices
 from .markup import Html, markup, tag
-from .page import Section, curve, figure, figures, interval, matrix, note, pairs, section, share, table
+from .page import Section, curve, figure, figures, interval, lead, matrix, note, pairs, section, share, table
 from .words import say, words
 
 LARGEST = 40  # classes of a confusion matrix
@@ -50,8 +50,7 @@ def summary(bundle: ModelBundle, evidence: Evidence | None) -> Section:
         [say(who), *(f"{each[name]:.4f}" if name in each else "" for name in names)]
         for who, each in {"own": own, **others}.items()
     ]
-    sentences = tag("p", *(markup(each, " ") for each in (first, *beside)), class_="lead")
-    return section("summary", sentences, table(["", *map(say, names)], lines))
+    return section("summary", lead(first, *beside), table(["", *map(say, names)], lines))
 
 
 def _stored(bundle: ModelBundle) -> dict[str, Mapping[str, float]]:
