@@ -16,10 +16,13 @@ def faithfulness() -> str:
     for run in finished():
         for method, found in run["methods"].items():
             for way in ("delete", "mask"):
-                of = found[way]
+                fallen, times = (
+                    between(found[way], "comprehensiveness"),
+                    between(found[way], "times_random", 1),
+                )
                 lines.append(
-                    f"| {run['corpus']} | {run['model']} | {method} | {way} | {between(of, 'comprehensiveness')}"
-                    f" | {between(of, 'times_random', 1)} | {between(of, 'sufficiency')} |"
+                    f"| {run['corpus']} | {run['model']} | {method} | {way} | {fallen} | {times}"
+                    f" | {between(found[way], 'sufficiency')} |"
                 )
     return "\n".join(lines)
 

@@ -13,7 +13,8 @@ STYLE = """\
 .scored { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.9 }
 .scored span { border-radius: .2em; padding: .1em 0 }
 .scored .for { background: rgb(var(--for) / calc(var(--share) * .5)) }
-.scored .against { background: rgb(var(--against) / calc(var(--share) * .5)); border-bottom: 1px dotted }
+.scored .against { background: rgb(var(--against) / calc(var(--share) * .5));
+  border-bottom: 2px solid rgb(var(--against) / var(--share)) }
 @media (prefers-color-scheme: dark) { :root { --for: 80 160 255; --against: 255 140 60 } }
 @media print { .scored span { print-color-adjust: exact; -webkit-print-color-adjust: exact } }
 """
@@ -32,6 +33,7 @@ h2 {{ font-size: 1.1rem; margin: 1rem 0 0 }}
 .scored {{ max-width: 46rem }}
 </style>
 <h1>{title}</h1>
+<p class="of">Blue speaks for the label, orange and underlined against it, the deeper the more.</p>
 <main>
 {parts}
 </main>
