@@ -8,6 +8,7 @@ from statistics import mean, median
 
 from accuracy_tables import TABLES as ACCURACY
 from accuracy_tables import spread
+from comparison_tables import TABLES as COMPARISON
 from performance_tables import TABLES as PERFORMANCE
 from record import RESULTS, result
 
@@ -22,6 +23,7 @@ DOCUMENTS = (
     "docs/results.md",
     "docs/performance.md",
     "docs/accuracy.md",
+    "docs/comparing.md",
 )
 
 
@@ -192,6 +194,7 @@ TABLES = {
     "vectors": vectors,
     "multilabel": multilabel,
     **PERFORMANCE,
+    **COMPARISON,
 }
 
 
