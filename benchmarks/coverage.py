@@ -27,7 +27,7 @@ POPULATIONS = {
     "four labels, uneven": ([0.4, 0.3, 0.2, 0.1], (0.85, 0.80), 0.6),
     "twenty labels": ([0.05] * 20, (0.85, 0.80), 0.6),
 }
-ROWS = (100, 300, 1_000, 3_000)
+ROWS = (100, 300, 1_000, 2_000)
 # rows, seeds, and the standard deviation over seeds on the scale of a probit (0.03 are about half a point)
 CROSSED = (
     (100, 3, 0.1),

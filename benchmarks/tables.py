@@ -9,6 +9,7 @@ from statistics import mean, median
 from accuracy_tables import TABLES as ACCURACY
 from accuracy_tables import spread
 from explanation_tables import TABLES as EXPLANATIONS
+from comparison_tables import TABLES as COMPARISON
 from performance_tables import TABLES as PERFORMANCE
 from record import RESULTS, result
 
@@ -24,6 +25,7 @@ DOCUMENTS = (
     "docs/performance.md",
     "docs/accuracy.md",
     "docs/explanations.md",
+    "docs/comparing.md",
 )
 
 
@@ -195,6 +197,7 @@ TABLES = {
     "multilabel": multilabel,
     **PERFORMANCE,
     **EXPLANATIONS,
+    **COMPARISON,
 }
 
 

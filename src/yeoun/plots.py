@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -180,9 +181,8 @@ def comparison_picture(standings: Sequence[Standing], kind: str = "png") -> byte
     ):
         for i, each in enumerate(standings):
             at, style = getattr(each, measure), {"color": f"C{i}", "marker": "os^vDPX*"[i % 8]}
-            _mark(
-                axes, at, each.figures[name], each.figures[f"{name}_ci95"], label=_plain(each.label), **style
-            )
+            interval, label = each.figures[f"{name}_ci95"], fill(_plain(each.label).replace("+", " + "), 40)
+            _mark(axes, at, each.figures[name], interval, label=label, **style)
             if each.recurrent_alone is not None:
                 axes.plot(at, each.recurrent_alone[name], mfc="none", ms=6, ls="", **style)
         _cost_axis(axes, [getattr(each, measure) for each in standings], unit)
