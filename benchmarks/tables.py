@@ -8,10 +8,11 @@ from statistics import mean, median
 
 from accuracy_tables import TABLES as ACCURACY
 from accuracy_tables import spread
-from explanation_tables import TABLES as EXPLANATIONS
 from comparison_tables import TABLES as COMPARISON
+from explanation_tables import TABLES as EXPLANATIONS
 from performance_tables import TABLES as PERFORMANCE
 from record import RESULTS, result
+from report_tables import TABLES as REPORTS
 
 from yeoun.recipes import read_recipe
 from yeoun.reproduce import defects, results_of, table
@@ -26,6 +27,7 @@ DOCUMENTS = (
     "docs/accuracy.md",
     "docs/explanations.md",
     "docs/comparing.md",
+    "docs/report.md",
 )
 
 
@@ -198,6 +200,7 @@ TABLES = {
     **PERFORMANCE,
     **EXPLANATIONS,
     **COMPARISON,
+    **REPORTS,
 }
 
 

@@ -18,10 +18,12 @@ from conftest import TINY, make_lists, make_rows, write_csv
 from test_metrics import untimed
 from yeoun import report
 from yeoun.bundle import ModelBundle
+from yeoun.compare import Comparison
+from yeoun.compare.weighing import Pair, Standing
 from yeoun.config import Configuration
 from yeoun.data.rows import Dataset, labelled
 from yeoun.explain import explain
-from yeoun.report import model_report
+from yeoun.report import comparison_page, model_report
 from yeoun.report.charts import Axis
 from yeoun.report.doubts import LONGEST, excerpt
 from yeoun.report.evidence import LINEAR, doubted, gather, script_of, slices
@@ -334,3 +336,38 @@ def test_report_refuses_what_it_cannot_write_or_read(
     assert out.read_bytes() == before
     assert run_cli("report", model, "--out", out, "--force")[0] == 0
     assert out.read_bytes() == before
+
+
+# comparisons
+
+
+@pytest.fixture
+def comparison() -> Comparison:
+    def standing(name: str, accuracy: float) -> Standing:
+        figures = {
+            "accuracy": accuracy,
+            "accuracy_ci95": [accuracy - 0.02, accuracy + 0.02],
+            "macro_f1": accuracy,
+        }
+        half = None if name == "linear" else {"accuracy": accuracy - 0.1, "macro_f1": accuracy - 0.1}
+        return Standing(
+            name, name, [0], figures, {"accuracy": [accuracy]}, half, 1.5, 2_000_000, 12_345, 678.0
+        )
+
+    standings = [standing(ATTACK, 0.9), standing("rnn", 0.8), standing("linear", 0.89)]
+    pairs = [
+        Pair(first, second, {"accuracy": by, "accuracy_ci95": [by - 0.02, by + 0.02]}, [p], p, p)
+        for first, second, by, p in ((ATTACK, "rnn", 0.1, 0.001), (ATTACK, "linear", 0.01, 0.4))
+    ]
+    return Comparison(1000, 200, standings, [], pairs, "", "")
+
+
+def test_a_comparison_names_the_best_and_what_it_is_shown_to_be_better_than(comparison: Comparison) -> None:
+    page = comparison_page(comparison, ATTACK)
+    parsed = Page(page)
+    assert parsed.values("id") == ["korean", "summary", "configurations", "against_cost", "pairs"]
+    assert f"{ATTACK} has the best accuracy, 90.0%." in parsed.text
+    assert "It is shown to be better than rnn." in parsed.text
+    assert "No difference is shown between it and linear." in parsed.text
+    assert ATTACK not in page
+    assert "script" not in parsed.names
