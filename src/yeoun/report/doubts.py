@@ -69,17 +69,14 @@ def excerpt(explanation: Explanation) -> Explanation:
     text, tokens = explanation.text, sorted(explanation.tokens, key=lambda token: token.start)
     if len(text) <= LONGEST or not tokens:
         return replace(explanation, text=text[:LONGEST])
-    starts, ends = (np.array([getattr(token, name) for token in tokens]) for name in ("start", "end"))
+    starts = np.array([token.start for token in tokens])
+    ends = np.maximum.accumulate([token.end for token in tokens])
     weight = np.concatenate([[0.0], np.abs([token.score for token in tokens]).cumsum()])
-    behind = np.searchsorted(np.maximum.accumulate(ends), starts + LONGEST, "right")
+    behind = np.searchsorted(ends, starts + LONGEST, "right")
     first = int(np.argmax(weight[behind] - weight[:-1]))
-    low = int(starts[first])
-    high = min(len(text), low + LONGEST)
+    low, kept = int(starts[first]), tokens[first : behind[first]]
+    high = int(ends[behind[first] - 1]) if kept else low + LONGEST
     before, after = "[...] " if low else "", " [...]" if high < len(text) else ""
     shift = len(before) - low
-    kept = tuple(
-        replace(token, start=token.start + shift, end=token.end + shift)
-        for token in tokens
-        if low <= token.start and token.end <= high
-    )
-    return replace(explanation, text=f"{before}{text[low:high]}{after}", tokens=kept)
+    moved = (replace(token, start=token.start + shift, end=token.end + shift) for token in kept)
+    return replace(explanation, text=f"{before}{text[low:high]}{after}", tokens=tuple(moved))
