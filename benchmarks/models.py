@@ -20,11 +20,13 @@ def folder_of(preset: str, corpus: str, seed: int = 0) -> Path:
     return MODELS / f"{preset}-{corpus}-{seed}-{COMMIT}"
 
 
-def trained(preset: str, corpus: str) -> Path:
-    """Return the folder of a preset's model of a corpus, trained now where it is not there."""
-    folder = folder_of(preset, corpus)
+def trained(preset: str, corpus: str, seed: int = 0, pooling: str = "") -> Path:
+    """Return the folder of a preset's model of a corpus, trained now where it is not there; with another
+    pooling than the preset's, if asked."""
+    folder = folder_of(f"{preset}-{pooling}" if pooling else preset, corpus, seed)
     if not is_sealed(folder):
-        yeoun("train", corpus, "--preset", preset, "--out", folder, "--resume")
+        changed = ("--set", f"model.pooling={pooling}") if pooling else ()
+        yeoun("train", corpus, "--preset", preset, "--seed", seed, "--out", folder, *changed, "--resume")
     return folder
 
 

@@ -13,12 +13,12 @@ import sys
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from record import record, result
 
 from yeoun.data.rows import Dataset, statistics
 from yeoun.data.sources import read_source
 from yeoun.evaluation.linear import fit_linear
+from yeoun.evaluation.significance import mcnemar_exact
 from yeoun.inference import decide_labels, predict_proba
 from yeoun.presets import resolve
 from yeoun.training.fit import fit
@@ -59,18 +59,10 @@ def compare(train: Dataset, scored: Dataset, seed: int) -> dict[str, Any]:
     return {
         "accuracy": accuracy,
         "best_linear": best,
-        "p": mcnemar(right["whole"], right[best]),
+        "p": mcnemar_exact(right["whole"], right[best]),
         "seconds": bundle.metrics["seconds"],
         "epochs": bundle.metrics["epochs"],
     }
-
-
-def mcnemar(ours: npt.NDArray[np.bool_], theirs: npt.NDArray[np.bool_]) -> float:
-    """Return the two-sided p of the rows that only one of them has right (McNemar 1947, exact)."""
-    from scipy.stats import binomtest
-
-    only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    return float(binomtest(only_ours, only_ours + only_theirs).pvalue) if only_ours + only_theirs else 1.0
 
 
 if __name__ == "__main__":

@@ -8,8 +8,11 @@ from statistics import mean, median
 
 from accuracy_tables import TABLES as ACCURACY
 from accuracy_tables import spread
+from comparison_tables import TABLES as COMPARISON
+from explanation_tables import TABLES as EXPLANATIONS
 from performance_tables import TABLES as PERFORMANCE
 from record import RESULTS, result
+from report_tables import TABLES as REPORTS
 
 from yeoun.recipes import read_recipe
 from yeoun.reproduce import defects, results_of, table
@@ -22,6 +25,9 @@ DOCUMENTS = (
     "docs/results.md",
     "docs/performance.md",
     "docs/accuracy.md",
+    "docs/explanations.md",
+    "docs/comparing.md",
+    "docs/report.md",
 )
 
 
@@ -192,6 +198,9 @@ TABLES = {
     "vectors": vectors,
     "multilabel": multilabel,
     **PERFORMANCE,
+    **EXPLANATIONS,
+    **COMPARISON,
+    **REPORTS,
 }
 
 

@@ -24,8 +24,10 @@ FLOORS = [
     {"card"},
     {"bundle", "pretrained"},
     {"inference", "training", "export"},
+    {"runs"},
+    {"compare"},
     {"explain"},
-    {"plots"},
+    {"plots", "report"},
     {"estimator", "reproduce", "bulk"},
     {"cli"},
 ]

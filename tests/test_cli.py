@@ -762,7 +762,7 @@ def test_arguments_that_are_missing_or_exclude_each_other_are_wrong_usage_too(
 
 @pytest.mark.parametrize(
     ("verb", "place"),
-    [("predict", "yeoun.bulk.predict_chunks"), ("explain", "yeoun.explain.explain")],
+    [("predict", "yeoun.bulk.predict_chunks"), ("explain", "yeoun.explain.explain_answer")],
 )
 def test_an_interrupted_answer_exits_130_without_a_trace(
     trained: Trained, run_cli: Run, monkeypatch: pytest.MonkeyPatch, verb: str, place: str

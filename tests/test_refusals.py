@@ -68,7 +68,7 @@ WRONG_SETTINGS: dict[str, tuple[list[str], str]] = {
         "model.units: no such key; expected one of inputs, encoder, hidden_size",
     ),
     "no-key": (["--set", "model=2"], "'model': expected section.key"),
-    "no-equals": (["--set", "model.layers"], "--set model.layers: expected section.key=value"),
+    "no-equals": (["--set", "model.layers"], "'model.layers': expected section.key=value"),
     "nothing-set": (["--set", ""], "expected section.key=value"),
     "empty-value": (["--set", "model.layers="], "model.layers = ''"),
     "negative-epochs": (["--set", "train.epochs=-1"], "train.epochs = -1: expected a number from 1"),
@@ -101,7 +101,7 @@ UNFIT: dict[str, tuple[bytes | None, list[str], str]] = {
         "text.vocabulary_size = 0: expected a size",
     ),
     "empty-texts": (b"text,label\n" + b",a\n,b\n" * 20, [], "cannot hold out|no token"),
-    "two-rows": (b"text,label\none,a\ntwo,b\n", [], "cannot hold out validation rows from 2 rows"),
+    "two-rows": (b"text,label\none,a\ntwo,b\n", [], "cannot hold out some of 2 rows"),
     "share-of-nothing": (
         None,
         ["--set", "train.validation_split=random", "--set", "train.validation_share=0.001"],

@@ -22,17 +22,23 @@ from .bundle import ModelBundle
 from .data.readers import Row
 from .errors import OutputError, ResumeError
 from .files import write_durably
-from .inference import CHUNK, Prediction, answers_of, predict_chunks
+from .inference import CHUNK, Prediction, answers_of, least_probabilities, predict_chunks
 
 Labelled = list[tuple[Row, Prediction | None]]
 Table = Sequence[Sequence[str]]
 
 
 def label_rows(
-    bundle: ModelBundle, rows: Iterable[Row], column: str, precision: str = "fp32", runtime: str = "torch"
+    bundle: ModelBundle,
+    rows: Iterable[Row],
+    column: str,
+    precision: str = "fp32",
+    runtime: str = "torch",
+    abstain_below: float | str = 0.0,
 ) -> Iterator[Labelled]:
     """Yield the rows in chunks, each row with its answer, or None where it could not be read."""
     waiting, under_way = iter(rows), deque[list[Row]]()
+    least = least_probabilities(bundle, abstain_below)
 
     def texts() -> Iterator[list[str]]:
         while chunk := [_with_text(row, column) for row in islice(waiting, CHUNK)]:
@@ -40,7 +46,7 @@ def label_rows(
             yield [row.cells[column] for row in chunk if row.error is None]
 
     for probabilities in predict_chunks(bundle, texts(), precision, runtime):
-        answers = iter(answers_of(bundle, probabilities))
+        answers = iter(answers_of(bundle, probabilities, least))
         yield [(row, next(answers) if row.error is None else None) for row in under_way.popleft()]
 
 
@@ -71,11 +77,12 @@ def table_rows(labelled: Labelled, columns: Sequence[str]) -> list[list[str]]:
 
 
 def _cells(answer: Prediction) -> tuple[str, str]:
-    """Return label and probability; several as JSON lists, which training reads as such."""
-    if isinstance(answer.label, str):
-        return answer.label, f"{answer.probability:.6f}"
-    several = [round(answer.probabilities[label], 6) for label in answer.label]
-    return json.dumps(answer.label, ensure_ascii=False), json.dumps(several)
+    """Return label and probability, no label where the model abstains; several as JSON lists, which training
+    reads as such."""
+    if isinstance(answer.probability, float):
+        return str(answer.label or ""), f"{answer.probability:.6f}"
+    label = "" if answer.label is None else json.dumps(answer.label, ensure_ascii=False)
+    return label, json.dumps([round(each, 6) for each in answer.probability])
 
 
 def _quoted(delimiter: str) -> Callable[[Sequence[str], Table], str]:

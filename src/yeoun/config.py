@@ -8,7 +8,7 @@ is what recipes (TOML) and bundles (JSON) store.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -294,3 +294,15 @@ def _section(cls: type[_Part], section: str, values: Any) -> _Part:
     if not isinstance(values, Mapping):
         raise ConfigError(f"section {section!r}: got {values!r}, expected a table of keys")
     return cls(**typed_values(cls, section, values))
+
+
+def read_assignments(pairs: Sequence[str]) -> dict[str, str]:
+    """Return `section.key=value` pairs as the mapping that `Configuration.with_values` reads. Raises
+    ConfigError for one without a `=`."""
+    values = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"{pair!r}: expected section.key=value")
+        values[key] = value
+    return values

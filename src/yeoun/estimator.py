@@ -17,7 +17,7 @@ from .bundle import ModelBundle
 from .data.objects import read_labelled, read_texts
 from .data.rows import statistics
 from .errors import ConfigError
-from .explain import Explanation, explain
+from .explain import DEFAULT, Explanation, explain
 from .inference import decide_labels, predict, predict_proba
 from .plots import history_picture
 from .presets import resolve
@@ -44,17 +44,20 @@ class Model:
         """The names of the classes, in the order of `predict_proba`'s columns."""
         return self.bundle.label_names
 
-    def predict(self, texts: Iterable[str]) -> list[str | list[str]]:
-        """Return the label of each text, or the list of its labels from a model of several a text."""
-        return [answer.label for answer in predict(self.bundle, read_texts(texts))]
+    def predict(self, texts: Iterable[str], abstain_below: float | str = 0.0) -> list[str | list[str] | None]:
+        """Return the label of each text, or the list of its labels from a model of several a text; None where
+        it abstains: below a probability, or below each label's own with "precision=0.95"."""
+        answers = predict(self.bundle, read_texts(texts), abstain_below=abstain_below)
+        return [answer.label for answer in answers]
 
     def predict_proba(self, texts: Iterable[str]) -> npt.NDArray[np.float32]:
         """Return the probabilities [texts, classes], float32."""
         return predict_proba(self.bundle, read_texts(texts))
 
-    def explain(self, text: str, method: str = "attention") -> Explanation:
-        """Return the score of each token of `text`. Raises ConfigError for a method that does not fit."""
-        return explain(self.bundle, text, method)
+    def explain(self, text: str, method: str = DEFAULT, label: str | None = None) -> Explanation:
+        """Return what each token of `text` gives `label`, or the likeliest label without one. Raises
+        ConfigError for a method that does not fit."""
+        return explain(self.bundle, text, method, label)
 
 
 def load(folder: str | Path) -> Model:
@@ -131,10 +134,11 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         """Return the logarithms of the probabilities [texts, classes], float32, of at least 1e-12."""
         return np.log(np.clip(self.predict_proba(X), np.float32(1e-12), None))
 
-    def explain(self, text: str, method: str = "attention") -> Explanation:
-        """Return the score of each token of `text`. Raises ConfigError for a method that does not fit."""
+    def explain(self, text: str, method: str = DEFAULT, label: str | None = None) -> Explanation:
+        """Return what each token of `text` gives `label`, or the likeliest label without one. Raises
+        ConfigError for a method that does not fit."""
         self._require_fit()
-        return explain(self.bundle_, text, method)
+        return explain(self.bundle_, text, method, label)
 
     def save(self, folder: str | Path, force: bool = False) -> None:
         """Write the model to `folder`. Raises OutputError when it exists and not `force`."""

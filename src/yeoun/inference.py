@@ -23,6 +23,7 @@ from .data.batches import Batch, answering_order, collate
 from .data.rows import Dataset
 from .data.tokens import TokenStore
 from .errors import ConfigError, DataError
+from .evaluation.abstention import abstains
 from .evaluation.evenness import EVEN, Evenness
 from .evaluation.metrics import decide, score_answers
 
@@ -39,37 +40,71 @@ RUNTIMES = {"torch": "model.safetensors", "onnx": "model.onnx", "onnx-int8": "mo
 @dataclass(frozen=True)
 class Prediction:
     """The answer to one text: the likeliest label and its probability; or, from a model of rows with
-    several labels, those that reach their thresholds, and the probability of each."""
+    several labels, those that reach their thresholds, and the probability of each. label: None where the
+    model abstains."""
 
-    label: str | list[str]
+    label: str | list[str] | None
     probability: float | list[float]
     probabilities: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `predict --json` prints: `labels` where there may be several."""
-        if isinstance(self.label, str):
+        if isinstance(self.probability, float):
             return asdict(self)
         return {"labels": self.label, "probabilities": self.probabilities}
 
 
 def predict(
-    bundle: ModelBundle, texts: Sequence[str], precision: str = "fp32", runtime: str = "torch"
+    bundle: ModelBundle,
+    texts: Sequence[str],
+    precision: str = "fp32",
+    runtime: str = "torch",
+    abstain_below: float | str = 0.0,
 ) -> list[Prediction]:
-    """Return the label or labels and the probabilities of each text, in order."""
-    return answers_of(bundle, predict_proba(bundle, texts, precision, runtime))
+    """Return the label or labels and the probabilities of each text, in order; no label where the model
+    abstains (see `least_probabilities`)."""
+    least = least_probabilities(bundle, abstain_below)
+    return answers_of(bundle, predict_proba(bundle, texts, precision, runtime), least)
 
 
-def answers_of(bundle: ModelBundle, probabilities: Floats) -> list[Prediction]:
-    """Return the answer to each row of `probabilities` [texts, classes]."""
+def answers_of(bundle: ModelBundle, probabilities: Floats, least: Floats | None = None) -> list[Prediction]:
+    """Return the answer to each row of `probabilities` [texts, classes]; without a label where one that it
+    would be given has a probability below its `least`, float [classes]."""
     names, answers = bundle.label_names, []
-    for row, chosen in zip(probabilities, decide_labels(bundle, probabilities), strict=True):
+    decided = decide_labels(bundle, probabilities)
+    least = np.zeros(len(names), np.float32) if least is None else least
+    abstained = abstains(probabilities, decided, least)
+    for row, chosen, is_open in zip(probabilities, decided, abstained, strict=True):
         by_name = dict(zip(names, row.tolist(), strict=True))
-        if bundle.is_multilabel:
-            labels = [names[i] for i in np.flatnonzero(chosen)]
-            answers.append(Prediction(labels, [by_name[label] for label in labels], by_name))
-        else:
-            answers.append(Prediction(names[chosen], by_name[names[chosen]], by_name))
+        label = [names[i] for i in np.flatnonzero(chosen)] if bundle.is_multilabel else names[chosen]
+        probability = by_name[label] if isinstance(label, str) else [by_name[each] for each in label]
+        answers.append(Prediction(None if is_open else label, probability, by_name))
     return answers
+
+
+def least_probabilities(bundle: ModelBundle, abstain_below: float | str) -> Floats:
+    """Return the probability from which each label is given, float32 [classes].
+
+    abstain_below: one probability for all labels; or `precision=0.95` for those of each label that were
+    found on validation rows (`evaluation.abstention`), more than 1 where there is none. Raises ConfigError
+    for what is neither.
+    """
+    kind, _, wanted = str(abstain_below).rpartition("=")
+    try:
+        number = float(wanted)
+    except ValueError:
+        number = -1.0
+    if kind not in ("", "precision") or not 0 <= number <= 1:
+        raise ConfigError(f"abstain below {abstain_below}: expected a number from 0 to 1 or precision=0.95")
+    names = bundle.label_names
+    if not kind:
+        return np.full(len(names), number, np.float32)
+    stored = bundle.metrics.get("least_probabilities", {})
+    found = next((each for precision, each in stored.items() if float(precision) == number), None)
+    if found is None:
+        there = ", ".join(stored) or "none, so train it again or give a probability"
+        raise ConfigError(f"abstain below {abstain_below}: this model knows the probabilities for {there}")
+    return np.array([np.inf if found[name] is None else found[name] for name in names], np.float32)
 
 
 def decide_labels(bundle: ModelBundle, probabilities: Floats) -> npt.NDArray[np.int64]:

@@ -1,5 +1,5 @@
 """Pictures, as PNG or SVG: the history of a training run, a confusion matrix, a text with its tokens shaded
-by score, and the gates over a text."""
+by score, the gates over a text, and what accuracy costs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .card import FIGURES
 from .evaluation.metrics import confusion_counts
 from .explain.explanation import Explanation
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from .compare.weighing import Standing
 
 KOREAN_FONTS = (
     "NanumGothic",
@@ -139,8 +144,6 @@ class Point:
 
 def recipes_picture(points: Sequence[Point], kind: str = "png") -> bytes:
     """Return accuracy with its interval against training time and against parameters, a row a corpus."""
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
-
     corpora = list(dict.fromkeys(point.system.partition("-")[0] for point in points)) or [""]
     figure = _figure(10.5, 3.1 * len(corpora))
     grid = figure.subplots(len(corpora), 2, squeeze=False)
@@ -153,30 +156,65 @@ def recipes_picture(points: Sequence[Point], kind: str = "png") -> bytes:
             (right, "parameters", "parameters"),
         ):
             for point in here:
-                low, high = point.interval
-                axes.errorbar(
-                    getattr(point, measure),
-                    point.accuracy,
-                    yerr=[[max(0.0, point.accuracy - low)], [max(0.0, high - point.accuracy)]],
-                    marker=markers[point.form],
-                    color=f"C{systems.index(point.system)}",
-                    ms=6,
-                    lw=1,
-                    capsize=2,
-                    label=f"{point.system}, {point.form}",
-                )
-            axes.set_xscale("log")
-            values = [getattr(point, measure) for point in here] or [1]
-            axes.set_xlim(min(values) / 2, max(values) * 2)
-            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-            axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.set(xlabel=unit, ylabel=f"accuracy, {corpus}")
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.grid(alpha=0.25)
+                label = f"{point.system}, {point.form}"
+                style = {"marker": markers[point.form], "color": f"C{systems.index(point.system)}"}
+                _mark(axes, getattr(point, measure), point.accuracy, point.interval, label=label, **style)
+            _cost_axis(axes, [getattr(point, measure) for point in here], unit)
+            axes.set_ylabel(f"accuracy, {corpus}")
         if here:
             right.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.02, 0.5))
     return _rendered(figure, kind)
+
+
+def comparison_picture(standings: Sequence[Standing], kind: str = "png") -> bytes:
+    """Return accuracy with its interval against training time, size and speed, a colour a configuration; the
+    recurrent half of a model with n-grams is hollow."""
+    name = next(iter(standings[0].by_seed))
+    figure = _figure(13.0, 3.6)
+    panels = figure.subplots(1, 3, sharey=True)
+    panels[0].set_ylabel(FIGURES[name])
+    for axes, measure, unit in zip(
+        panels,
+        ("seconds", "bytes", "texts_per_second"),
+        ("seconds of training", "bytes on disk", "texts answered a second"),
+        strict=True,
+    ):
+        for i, each in enumerate(standings):
+            at, style = getattr(each, measure), {"color": f"C{i}", "marker": "os^vDPX*"[i % 8]}
+            interval, label = each.figures[f"{name}_ci95"], fill(_plain(each.label).replace("+", " + "), 40)
+            _mark(axes, at, each.figures[name], interval, label=label, **style)
+            if each.recurrent_alone is not None:
+                axes.plot(at, each.recurrent_alone[name], mfc="none", ms=6, ls="", **style)
+        _cost_axis(axes, [getattr(each, measure) for each in standings], unit)
+    if any(each.recurrent_alone is not None for each in standings):
+        panels[-1].plot([], [], "o", color=_INK, mfc="none", ms=6, label="hollow: recurrent half alone")
+    family = _font_for("".join(each.label for each in standings))
+    legend = {"frameon": False, "prop": {"size": 7, "family": family}, "loc": "center left"}
+    panels[-1].legend(bbox_to_anchor=(1.02, 0.5), **legend)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        return _rendered(figure, kind)
+
+
+def _mark(axes: Axes, at: float, value: float, interval: Sequence[float], **style: Any) -> None:
+    """Draw a figure with its interval."""
+    reach = [[max(0.0, value - interval[0])], [max(0.0, interval[1] - value)]]
+    axes.errorbar(at, value, yerr=reach, ms=6, lw=1, capsize=2, **style)
+
+
+def _cost_axis(axes: Axes, values: Sequence[float], unit: str) -> None:
+    """Give the axes a logarithmic scale of what things cost."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.set_xlim(min(values, default=1) / 2, max(values, default=1) * 2)
+    few = max(values, default=1) < 100 * min(values, default=1)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(unit)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
 
 
 def explanation_picture(explanation: Explanation, kind: str = "png", width: float = 9.0) -> bytes:

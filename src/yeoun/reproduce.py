@@ -6,34 +6,27 @@ result files alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 from typing import Any
-
-import numpy as np
 
 from .bundle import ModelBundle
 from .config import Configuration
 from .data.rows import Dataset, require_kind, statistics
 from .data.sources import read_source
-from .errors import DataError, ResumeError
-from .evaluation.metrics import confusion_counts, measure, score_answers, wilson_interval
-from .files import write_durably
-from .inference import decide_labels, predict_proba, score_recurrent_half
+from .evaluation.metrics import confusion_counts, score_answers, wilson_interval
+from .inference import predict_proba
 from .plots import Point
 from .presets import resolve
 from .recipes import Recipe, read_recipe, recipe_names
-from .training.fit import fit
+from .runs import Result, account, carry_out, read_result, score
 from .training.machine import resolve_device
-from .training.state import Progress, TrainingFolder
+from .training.state import Progress
 
 PUBLISHED = "-as-published"
 DEFAULT = "default-preset-"  # and the name of the rows
 WITHOUT = "-without-"  # and the number of the defect that alone is repaired
-Result = dict[str, Any]
 
 
 def systems() -> list[str]:
@@ -105,43 +98,18 @@ def reproduce(
     configuration = recipe.configuration.with_values(changed)
     if name.startswith(DEFAULT):
         changed, configuration = {}, _default(train, recipe)
-    state = TrainingFolder.of(folder / f"{name}-{seed}")
-    try:
-        bundle = fit(
-            train,
-            configuration,
-            valid,
-            seed=seed,
-            provenance={"source": about["train"], "name": name},
-            folder=state,
-            resume=True,
-            watch=watch,
-        )
-    except ResumeError as error:
-        raise ResumeError(f"{error}; here: remove {state.path}") from None
-    result = {
-        "name": name,
-        "seed": seed,
-        "changed": changed,
-        **(stamp or {}),
-        **_figures(bundle, recipe, test),
-    }
-    write_durably(
-        _path(folder, name, seed), (json.dumps(result, ensure_ascii=False, indent=2) + "\n").encode()
-    )
-    state.remove()
-    return result
+
+    def tell(bundle: ModelBundle) -> Result:
+        stamped = {"name": name, "seed": seed, "changed": changed, **(stamp or {})}
+        return {**stamped, **account(bundle), **_figures(bundle, recipe, test)}
+
+    provenance = {"source": about["train"], "name": name}
+    return carry_out(_path(folder, name, seed), train, configuration, seed, tell, valid, provenance, watch)
 
 
 def result_of(folder: Path, name: str, seed: int) -> Result | None:
     """Return a finished run's result, None where there is none. Raises DataError for a broken file."""
-    path = _path(folder, name, seed)
-    if not path.exists():
-        return None
-    try:
-        return dict(json.loads(path.read_bytes()))
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path}: not a result ({error}); remove it to run it again") from None
+    return read_result(_path(folder, name, seed))
 
 
 def results_of(folder: Path, name: str) -> list[Result]:
@@ -182,21 +150,9 @@ def _default(train: Dataset, recipe: Recipe) -> Configuration:
 
 
 def _figures(bundle: ModelBundle, recipe: Recipe, test: Dataset | None) -> Result:
-    figures = bundle.metrics
     sentences = list(recipe.about.get("sentences", {}))
     said = predict_proba(bundle, sentences)[:, -1].tolist() if sentences else []
     return {
-        "configuration": bundle.configuration.to_mapping(),
-        "versions": bundle.provenance["versions"],
-        "rows": figures["rows"],
-        "vocabulary": bundle.indexer.vocabulary_size,
-        "parameters": figures["parameters"],
-        "seconds": figures["seconds"],
-        "precision": figures["precision"],
-        "best_epoch": bundle.provenance["best_epoch"],
-        "history": list(bundle.history),
-        "validation": figures["validation"],
-        "validation_baseline": figures["linear_baseline"],
         "test": None if test is None else _score(bundle, test),
         "test_source": recipe.about.get("test"),
         "sentences": dict(zip(sentences, said, strict=True)),
@@ -204,15 +160,11 @@ def _figures(bundle: ModelBundle, recipe: Recipe, test: Dataset | None) -> Resul
 
 
 def _score(bundle: ModelBundle, test: Dataset) -> Result:
-    probabilities = predict_proba(bundle, test.texts)
     assert bundle.baseline is not None
-    scored = asdict(measure(probabilities, test.targets, np.array(bundle.thresholds)))
+    figures, predicted = score(bundle, test)
     linear = score_answers(bundle.baseline.predict(test.texts), test.targets)
-    alone = score_recurrent_half(bundle, test)
-    predicted = decide_labels(bundle, probabilities)
     confusion = confusion_counts(predicted, test.targets, len(test.label_names))
-    beside = {} if alone is None else {"recurrent_alone": alone}
-    return {**scored, **beside, "linear_baseline": linear, "confusion": confusion.tolist()}
+    return {**figures, "linear_baseline": linear, "confusion": confusion.tolist()}
 
 
 def figure(result: Result, measured_on: str) -> float:

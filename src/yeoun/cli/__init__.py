@@ -15,6 +15,8 @@ from ..errors import UsageError, YeounError
 from ..process import prepare_process
 from ..version import __version__
 
+COMPARED = "presets, recipes, TOML files, linear; `NAME+section.key=value` changes a value"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
@@ -99,6 +101,10 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate = verbs.add_parser("evaluate", help="score a model on labelled rows")
     evaluate.add_argument("bundle", metavar="BUNDLE")
     _source(evaluate)
+    _abstain_below(evaluate)
+    evaluate.add_argument(
+        "--explanations", action="store_true", help="are explanations faithful? of at most 100 of the rows"
+    )
     evaluate.add_argument("--picture", metavar="FILE", help="draw the confusion matrix as .png or .svg")
     evaluate.add_argument("--force", action="store_true", help="replace the picture")
     _json(evaluate)
@@ -111,6 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--output", metavar="FILE", help="a table with label and probability, or -")
     predict.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     predict.add_argument("--runtime", default="torch", metavar="NAME", help="torch, onnx or onnx-int8")
+    _abstain_below(predict)
     again = predict.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     again.add_argument("--force", action="store_true", help="replace FILE and any interrupted run")
@@ -119,11 +126,20 @@ def build_parser() -> argparse.ArgumentParser:
     explain = verbs.add_parser("explain", help="show what a label came from")
     explain.add_argument("bundle", metavar="BUNDLE")
     explain.add_argument("text", metavar="TEXT")
-    explain.add_argument("--method", default="attention", metavar="NAME", help="attention (default) or gates")
+    methods = "integrated-gradients (default), occlusion, attention or gates"
+    explain.add_argument("--method", metavar="NAME", help=methods)
+    explain.add_argument("--label", metavar="LABEL", help="another label than the one the text gets")
     explain.add_argument("--layer", type=whole_number, metavar="N", help="of --method gates, from 1")
+    explain.add_argument("--html", metavar="FILE", help="write it as a page, scores on hover")
     explain.add_argument("--picture", metavar="FILE", help="draw it as .png or .svg")
-    explain.add_argument("--force", action="store_true", help="replace the picture")
+    explain.add_argument("--force", action="store_true", help="replace the page or picture")
     _json(explain)
+
+    report = verbs.add_parser("report", help="write a report as one HTML file")
+    report.add_argument("bundle", metavar="BUNDLE")
+    _source(report, nargs="?")
+    report.add_argument("--out", required=True, metavar="FILE.html", help="where the report will lie")
+    report.add_argument("--force", action="store_true", help="replace FILE.html")
 
     export = verbs.add_parser("export", help="add the network to BUNDLE as an ONNX graph")
     export.add_argument("bundle", metavar="BUNDLE")
@@ -161,6 +177,19 @@ def build_parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--full-size", action="store_true", help="a GPU's sizes also without one")
     reproduce.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
 
+    compare = verbs.add_parser(
+        "compare", help="train configurations on the same rows and say which is better"
+    )
+    _source(compare)
+    compare.add_argument("--recipes", required=True, metavar="NAME,NAME", help=COMPARED)
+    part = compare.add_mutually_exclusive_group()
+    part.add_argument("--test", metavar="SOURCE", help="the rows to score on")
+    part.add_argument("--test-share", type=share, default=0.2, metavar="S", help="else this part of SOURCE")
+    compare.add_argument("--split-seed", type=whole_number, default=0, metavar="N", help="which rows that is")
+    compare.add_argument("--seeds", type=whole_number, default=1, metavar="N", help="seeds 0 to N - 1")
+    compare.add_argument("--out", required=True, metavar="DIR", help="where the results lie")
+    _json(compare)
+
     corpora = verbs.add_parser("corpora", help="the named corpora, or fetch one")
     corpora.add_argument("action", nargs="?", choices=("fetch",), metavar="fetch")
     corpora.add_argument("name", nargs="?", metavar="NAME")
@@ -168,8 +197,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="a file, or imdb, nsmc, 20news (also :test)")
+def _source(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    words = "a file, or imdb, nsmc, 20news (also :test)"
+    parser.add_argument("source", nargs=nargs, metavar="SOURCE", help=words)
     parser.add_argument("--text", metavar="COLUMN", help="the text column")
     parser.add_argument("--label", metavar="COLUMN", help="the label column")
     parser.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
@@ -186,6 +216,11 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _abstain_below(parser: argparse.ArgumentParser) -> None:
+    words = "no label below this probability, or below each label's own for precision=0.95 (0.9, 0.99)"
+    parser.add_argument("--abstain-below", default="0", metavar="P", help=words)
+
+
 def _values(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="values")
 
@@ -198,4 +233,11 @@ def whole_number(value: str) -> int:
     number = int(value)
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(f"{value}: expected a whole number from 0 to {2**32 - 1}")
+    return number
+
+
+def share(value: str) -> float:
+    number = float(value)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{value}: expected a number between 0 and 1")
     return number

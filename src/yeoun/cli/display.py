@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,18 @@ def emit(value: dict[str, Any]) -> None:
 
 
 def picture_path(options: argparse.Namespace) -> Path | None:
-    """Return where --picture asks for one. Raises UsageError for another kind, OutputError for a place that
-    is taken."""
-    if not options.picture:
+    """Return where --picture asks for one; raises as `fresh_path` does."""
+    return fresh_path(options, "picture", (".png", ".svg"))
+
+
+def fresh_path(options: argparse.Namespace, flag: str, suffixes: Sequence[str]) -> Path | None:
+    """Return the file that a flag names, None without it. Raises UsageError for another kind of name,
+    OutputError for a place that is taken."""
+    if not (name := getattr(options, flag)):
         return None
-    path = Path(options.picture)
-    if path.suffix.lower() not in (".png", ".svg"):
-        raise UsageError(f"--picture {path}: expected a name ending in .png or .svg")
+    path = Path(name)
+    if path.suffix.lower() not in suffixes:
+        raise UsageError(f"--{flag} {path}: expected a name ending in {' or '.join(suffixes)}")
     if path.exists() and not options.force:
         raise OutputError(f"{path}: exists already; choose another place or use --force")
     return path
@@ -53,6 +59,8 @@ def note_picture(path: Path, text: str) -> None:
 
 def in_words(answer: Prediction) -> str:
     """Return a label, or several, with its probability."""
+    if answer.label is None:
+        return "no answer: none is likely enough"
     if isinstance(answer.label, str):
         return f"{answer.label} with a probability of {answer.probability:.3f}"
     each = (f"{label} with a probability of {answer.probabilities[label]:.3f}" for label in answer.label)

@@ -76,7 +76,7 @@ def _labelled(
 ) -> Iterator[Labelled]:
     from ..bulk import label_rows
 
-    return label_rows(bundle, rows, column, options.precision, options.runtime)
+    return label_rows(bundle, rows, column, options.precision, options.runtime, options.abstain_below)
 
 
 def _print(chunks: Iterator[Labelled], column: str, as_json: bool) -> tuple[int, int]:
@@ -155,6 +155,7 @@ def _identity(options: argparse.Namespace, column: str) -> dict[str, Any]:
         "text column": column,
         "precision": options.precision,
         "runtime": options.runtime,
+        "abstain below": options.abstain_below,
         "chunk of rows": CHUNK,
     }
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..config import Configuration
+from ..config import Configuration, read_assignments
 from ..errors import UsageError
 from ..recipes import read_recipe
-from .train import assignments
 
 
 def run(options: argparse.Namespace) -> None:
     """Print the layers of a bundle's, a recipe's or a given network with their parameters."""
     configuration, vocabulary_size, classes, ngrams = _network(options)
-    configuration = configuration.with_values(assignments(options.values))
+    configuration = configuration.with_values(read_assignments(options.values))
     total = 0
     print(f"{'layer':<34}{'shape':<20}{'parameters':>12}")
     for name, shape, parameters in layers(configuration, vocabulary_size, classes, ngrams):
@@ -68,7 +67,7 @@ def _network(options: argparse.Namespace) -> tuple[Configuration, int, int, int 
         raise UsageError("expected a BUNDLE, --recipe NAME or --set section.key=value")
     recipe = read_recipe(options.recipe) if options.recipe else None
     configuration = Configuration() if recipe is None else recipe.configuration
-    chosen = configuration.with_values(assignments(options.values)).text.vocabulary_size
+    chosen = configuration.with_values(read_assignments(options.values)).text.vocabulary_size
     size = chosen or (0 if recipe is None else recipe.about.get("vocabulary", 0))
     if not size:
         raise UsageError("text.vocabulary_size = 0: expected a size, since no vocabulary is fitted here")

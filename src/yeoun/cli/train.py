@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..bundle import ModelBundle
 from ..card import FIGURES, HALVES, SAMPLES
-from ..config import Configuration
+from ..config import Configuration, read_assignments
 from ..data.rows import Dataset, fingerprint, require_classes, require_kind, statistics
 from ..data.sources import read_source, read_texts
-from ..errors import ConfigError, OutputError, ResumeError
+from ..errors import OutputError, ResumeError
 from ..presets import RowStatistics, resolve
 from ..pretrained import Pretrained
-from ..recipes import read_recipe
+from ..recipes import read_configuration, read_recipe
 from ..sealed import require_room
 from .display import TrainingDisplay, describe, emit, note
 
@@ -167,7 +166,7 @@ def configure(options: argparse.Namespace, train: Dataset, unlabelled: Sequence[
 
 def configured(options: argparse.Namespace, statistics: RowStatistics) -> Configuration:
     """Return the configuration that the options name, with what they set."""
-    return _base(options, statistics).with_values(assignments(options.values))
+    return _base(options, statistics).with_values(read_assignments(options.values))
 
 
 def _base(options: argparse.Namespace, statistics: RowStatistics) -> Configuration:
@@ -176,27 +175,6 @@ def _base(options: argparse.Namespace, statistics: RowStatistics) -> Configurati
     if options.config:
         return read_configuration(Path(options.config))
     return resolve(options.preset, statistics)
-
-
-def read_configuration(path: Path) -> Configuration:
-    """Return the configuration in a TOML file. Raises ConfigError when it holds none."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; expected a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML ({error})") from None
-    values.pop("about", None)
-    return Configuration.from_mapping(values)
-
-
-def assignments(pairs: list[str]) -> dict[str, str]:
-    """Return the `section.key=value` pairs of --set as a mapping. Raises ConfigError without a `=`."""
-    split = [pair.partition("=") for pair in pairs]
-    for pair, (_, equals, _value) in zip(pairs, split, strict=True):
-        if not equals:
-            raise ConfigError(f"--set {pair}: expected section.key=value")
-    return {key: value for key, _, value in split}
 
 
 def _readable(name: str) -> str:

@@ -80,10 +80,15 @@ def decide(probabilities: Floats, multilabel: bool, thresholds: Floats | None = 
     return np.asarray(probabilities.argmax(1), np.int64)
 
 
+def are_right(predicted: Labels, labels: Labels) -> npt.NDArray[np.bool_]:
+    """Return for each row, bool [rows], whether its label is right, or all of its labels are."""
+    same = predicted == labels
+    return np.asarray(same if labels.ndim == 1 else same.all(1))
+
+
 def count_right(predicted: Labels, labels: Labels) -> int:
     """Return how many rows have their label, or all of their labels, right."""
-    same = predicted == labels
-    return int((same if labels.ndim == 1 else same.all(1)).sum())
+    return int(are_right(predicted, labels).sum())
 
 
 def confusion_counts(predicted: Labels, labels: Labels, classes: int) -> Labels:
@@ -91,6 +96,32 @@ def confusion_counts(predicted: Labels, labels: Labels, classes: int) -> Labels:
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """The figures of each class, all [classes], 0 where they divide by nothing.
+
+    support: how many rows have it. hits: how many of these are given it.
+    """
+
+    support: Labels
+    hits: Labels
+    precision: Floats
+    recall: Floats
+    f1: Floats
+
+
+def class_scores(predicted: Labels, labels: Labels, classes: int) -> ClassScores:
+    """Return precision, recall and F1 of each class."""
+    given, true = (
+        each if each.ndim == 2 else np.eye(classes, dtype=np.int64)[each] for each in (predicted, labels)
+    )
+    hits, answers, support = (given & true).sum(0), given.sum(0), true.sum(0)
+    precision, recall, f1 = (
+        hits * times / np.maximum(1, of) for times, of in ((1, answers), (1, support), (2, answers + support))
+    )
+    return ClassScores(support, hits, precision, recall, f1)
 
 
 def choose_thresholds(probabilities: Floats, labels: Labels) -> Floats:
@@ -151,10 +182,20 @@ def log_loss(probabilities: Floats, labels: Labels) -> float:
 def calibration_error(probabilities: Floats, labels: Labels, bins: int = 15) -> float:
     """Return the expected calibration error over equally wide bins (Guo et al. 2017) of confidence; of
     several labels a row, of the probability of each label."""
+    _, confidence, right = reliability(probabilities, labels, bins)
+    return float(np.abs(confidence - right).sum() / labels.size)
+
+
+def reliability(
+    probabilities: Floats, labels: Labels, bins: int = 15
+) -> tuple[Labels, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return of each bin of `calibration_error` how many answers lie in it, the sum of their confidence, and
+    how many of them are right, each [bins]."""
     if labels.ndim == 2:
         confidence, right = probabilities.ravel(), labels.ravel()
     else:
         confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gap = np.bincount(bin_of, confidence - right, minlength=bins)
-    return float(np.abs(gap).sum() / len(right))
+    counts = np.bincount(bin_of, minlength=bins)
+    said, hits = (np.bincount(bin_of, each, minlength=bins).astype(float) for each in (confidence, right))
+    return counts, said, hits

@@ -11,16 +11,22 @@ import numpy.typing as npt
 from ..errors import ConfigError
 
 States = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class TokenScore:
-    """A token's share in the answer; `text == whole[start:end]`, offsets in code points."""
+    """A token's share in the answer; `text == whole[start:end]`, offsets in code points.
+
+    ngrams: the part of the score that comes from n-grams, the rest being of the recurrent half; None where
+    the method, or the model, has none.
+    """
 
     text: str
     start: int
     end: int
     score: float
+    ngrams: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class LayerTrace:
     cell: States | None
     hidden: States
 
-    def only(self, tokens: slice) -> LayerTrace:
+    def only(self, tokens: slice | npt.NDArray[np.int64]) -> LayerTrace:
         """Return the trace of these tokens."""
         return LayerTrace(
             self.layer,
@@ -54,11 +60,36 @@ class LayerTrace:
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """The answer to one text and a score for each of its tokens.
+class Scored:
+    """What a method finds: what each half gives each piece of a text, float64 [pieces].
 
-    gap: the part of the logit difference that the scores miss, as a fraction; None where the method
-    has none (attention weights are no part of a logit). layers: what the layers computed, by `gates`.
+    ngrams: None where the method, or the model, has none. gap, layers: as in Explanation.
+    """
+
+    recurrent: Scores
+    ngrams: Scores | None = None
+    gap: float | None = None
+    layers: tuple[LayerTrace, ...] = ()
+
+    @property
+    def scores(self) -> Scores:
+        """What both halves together give each piece."""
+        return self.recurrent if self.ngrams is None else self.recurrent + self.ngrams
+
+
+def relative_gap(found: float, expected: float) -> float:
+    """Return the part of `expected` that `found` misses."""
+    return abs(found - expected) / max(1e-6, abs(expected))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The answer to one text and a score for each of its tokens, in logits of the label.
+
+    With n-grams there are also scores of what they alone read: what was cut off, or is of no token. gap: the
+    part of the logit difference between the text and a neutral one that the scores miss, as a fraction; None
+    where the method has none (attention weights are no part of a logit). layers: what the layers computed, by
+    `gates`. text: the whole text as typed.
     """
 
     label: str
@@ -67,6 +98,15 @@ class Explanation:
     tokens: tuple[TokenScore, ...]
     gap: float | None
     layers: tuple[LayerTrace, ...] = ()
+    text: str = ""
+
+    @property
+    def halves(self) -> dict[str, float]:
+        """What the recurrent half and the n-grams add to the logit; empty where there is one half."""
+        if not self.tokens or self.tokens[0].ngrams is None:
+            return {}
+        ngrams = sum(token.ngrams or 0.0 for token in self.tokens)
+        return {"recurrent": sum(token.score for token in self.tokens) - ngrams, "ngrams": ngrams}
 
     def only_layer(self, layer: int | None) -> Explanation:
         """Return the explanation with the traces of this layer (from 1), or of the last without one. Raises
@@ -78,9 +118,17 @@ class Explanation:
         return replace(self, layers=tuple(trace for trace in self.layers if trace.layer == chosen))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what `explain --json` prints: of the layers in here the `gates` and states by name, with the
-        direction in front where there are two, each [tokens][units]."""
-        plain = {name: value for name, value in asdict(replace(self, layers=())).items() if name != "layers"}
+        """Return what `explain --json` prints: with n-grams the `halves`; of the layers in here the `gates`
+        and states by name, with the direction in front where there are two, each [tokens][units]."""
+        tokens = [{k: v for k, v in asdict(token).items() if v is not None} for token in self.tokens]
+        plain = {
+            "label": self.label,
+            "probability": self.probability,
+            "method": self.method,
+            "tokens": tokens,
+            "gap": self.gap,
+            **({"halves": self.halves} if self.halves else {}),
+        }
         is_two_way = len({trace.direction for trace in self.layers}) > 1
         gates = {
             f"{trace.direction} {name}" if is_two_way else name: np.round(values, 5).tolist()

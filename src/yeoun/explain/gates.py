@@ -11,35 +11,31 @@ import torch
 from torch import Tensor
 
 from ..bundle import ModelBundle
-from ..data.batches import collate
 from ..errors import ConfigError
-from ..inference import predict_proba
 from ..nn.cells import CELLS, State, weigh_input
 from ..nn.recurrent import RecurrentLayer, RecurrentStack
-from .explanation import Explanation, LayerTrace, TokenScore
+from .explanation import LayerTrace, Scored, Scores
+from .reading import Reading, alone
 
 
 @torch.inference_mode()
-def explain_by_gates(bundle: ModelBundle, text: str) -> Explanation:
+def explain_by_gates(bundle: ModelBundle, reading: Reading, contrast: Scores) -> Scored:
     """Return the trace of every layer and direction; a token's score is how far it moved the last layer's
-    hidden state (the distance from the state before it, in both directions together).
+    hidden state (the distance from the state before it, in both directions together), whichever the label.
 
     Raises ConfigError for a network without recurrence.
     """
-    network, config = bundle.network, bundle.configuration.text
+    network = bundle.network
     if not isinstance(network.encoder, RecurrentStack):
         raise ConfigError(
             f"method 'gates': this model reads {bundle.configuration.model.inputs} by"
             f" {bundle.configuration.model.encoder}, which has no gates over time; expected a recurrent"
             " network over an embedding"
         )
-    store = bundle.index([text])
-    batch = collate(store, np.array([0]), None, config.pad_to, config.pad_side)
-    lengths = torch.from_numpy(batch.lengths)
-    embedded = network.embed(torch.from_numpy(batch.token_ids), lengths)[: int(lengths[0])]
-    tokens = bundle.indexer.tokens(text)
-    in_front = len(embedded) - len(tokens) if config.pad_side == "front" else 0
-    read = slice(in_front, in_front + len(tokens))
+    batch, places = alone(bundle, reading)
+    device = network.embedding.weight.device
+    lengths = torch.from_numpy(batch.lengths).to(device)
+    embedded = network.embed(torch.from_numpy(batch.token_ids).to(device), lengths)[: int(lengths[0])]
     traces, outputs = [], embedded
     for depth, ahead in enumerate(network.encoder.forwards):
         both = [_trace(ahead, outputs, depth + 1, "forward")]
@@ -47,19 +43,12 @@ def explain_by_gates(bundle: ModelBundle, text: str) -> Explanation:
             layer = network.encoder.backwards[depth]
             both.append(_turned(_trace(layer, outputs.flip(0), depth + 1, "backward")))
         outputs = torch.cat([torch.from_numpy(trace.hidden.copy()).unsqueeze(1) for trace in both], dim=2)
+        outputs = outputs.to(device)
         traces += both
     moved = sum(_moved(trace) for trace in traces if trace.layer == len(network.encoder.forwards))
-    probabilities = predict_proba(bundle, [text])[0]
-    likeliest = int(probabilities.argmax())
-    scored = zip(tokens, np.atleast_1d(moved)[read].tolist(), strict=True)
-    return Explanation(
-        label=bundle.label_names[likeliest],
-        probability=float(probabilities[likeliest]),
-        method="gates",
-        tokens=tuple(TokenScore(t.text, t.start, t.end, score) for t, score in scored),
-        gap=None,
-        layers=tuple(trace.only(read) for trace in traces),
-    )
+    scores = np.zeros(len(reading))
+    scores[reading.is_token] = np.atleast_1d(moved)[places]
+    return Scored(scores, layers=tuple(trace.only(places) for trace in traces))
 
 
 def _trace(layer: torch.nn.Module, inputs: Tensor, depth: int, direction: str) -> LayerTrace:
@@ -84,7 +73,7 @@ def _trace(layer: torch.nn.Module, inputs: Tensor, depth: int, direction: str) -
 
 
 def _stacked(states: list[Tensor], width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return torch.stack(states).numpy() if states else np.zeros((0, width), np.float32)
+    return torch.stack(states).cpu().numpy() if states else np.zeros((0, width), np.float32)
 
 
 def _turned(trace: LayerTrace) -> LayerTrace:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from ..config import Configuration
@@ -40,3 +41,15 @@ def read_recipe(name: str) -> Recipe:
     values = tomllib.loads((resources.files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))
     about = values.pop("about")
     return Recipe(name, about, Configuration.from_mapping(values))
+
+
+def read_configuration(path: Path) -> Configuration:
+    """Return the configuration in a TOML file. Raises ConfigError when it holds none."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; expected a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML ({error})") from None
+    values.pop("about", None)
+    return Configuration.from_mapping(values)

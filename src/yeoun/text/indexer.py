@@ -136,13 +136,14 @@ class TextIndexer:
         """
         alignment = align(text, self.config.fold_repeats)
         encoded, spans = self._encode_with_spans(normalize(text, self.config.fold_repeats))
-        kept, _ = self._kept(np.array([len(encoded.ids)], np.int64))
+        ids = encoded.ids  # made anew each time it is asked for
+        kept, _ = self._kept(np.array([len(ids)], np.int64))
         tokens = [Token("", 0, 0, START_ID)] if self.config.start_token else []
         for position in kept:
             start, end = spans[position]
             if alignment is not None:
                 start, end = alignment.original_span(start, end)
-            token_id = encoded.ids[position]
+            token_id = ids[position]
             tokens.append(
                 Token(text[start:end], start, end, token_id if token_id >= self._specials else UNKNOWN_ID)
             )

@@ -12,13 +12,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..config import TextConfig
-from .normalization import normalize
+from .normalization import align, normalize
 
 _BITS = 22
 _CHUNK = 2**19  # characters of texts that are counted together, at some 200 bytes each
@@ -30,6 +31,7 @@ _BLANK, _NEWLINE = 32, 10
 Rows = npt.NDArray[np.int64]
 Buckets = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
+Codes = npt.NDArray[np.uint32]
 
 
 class Features(NamedTuple):
@@ -41,6 +43,19 @@ class Features(NamedTuple):
     ids: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32]
     offsets: npt.NDArray[np.int64]
+
+
+class Located(NamedTuple):
+    """The known n-grams of one text where they stand, each as often as it occurs.
+
+    ids: int32. values: float64, the part of the feature's value in the text that falls to this occurrence.
+    starts, ends: int64, of the text's visible characters (`visible_spans`) the first and past the last one.
+    """
+
+    ids: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float64]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -81,20 +96,42 @@ class NgramIndexer:
 
     def index(self, texts: Sequence[str]) -> Features:
         """Return the known n-grams of each text, (1 + ln count) * idf, scaled to length 1."""
-        parts = [self._index(chunk) for chunk in chunks(texts)]
-        ids, values, lengths = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return Features(ids, values, np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]))
+        return join_features([self._index(chunk) for chunk in chunks(texts)])
 
-    def _index(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], Rows]:
-        rows, buckets, counts = count_ngrams(texts, self.words, self.characters, self._ids)
-        values = (1 + np.log(counts)) * self.idf[buckets]
-        lengths = np.sqrt(np.bincount(rows, values * values, minlength=len(texts)))
+    def _index(self, texts: Sequence[str]) -> Features:
+        return self._weighted(*count_ngrams(texts, self.words, self.characters, self._ids), len(texts))
+
+    def _weighted(self, rows: Rows, ids: Buckets, counts: Rows, texts: int) -> Features:
+        values = (1 + np.log(counts)) * self.idf[ids]
+        lengths = np.sqrt(np.bincount(rows, values * values, minlength=texts))
         values /= lengths[rows]
-        return (
-            buckets.astype(np.int32),
-            values.astype(np.float32),
-            np.bincount(rows, minlength=len(texts)),
-        )
+        offsets = np.concatenate([[0], np.bincount(rows, minlength=texts).cumsum()])
+        return Features(ids.astype(np.int32), values.astype(np.float32), offsets)
+
+    def locate(self, text: str) -> Located:
+        """Return the known n-grams of `text` where they stand; one of blanks alone ends where it starts."""
+        codes, row = _lines([text])
+        is_visible = (codes != _BLANK) & (codes != _NEWLINE)
+        before = np.concatenate([[0], is_visible.cumsum()])
+        found = [np.zeros((3, 0), np.int64)]
+        for starts, ends, hashes in _runs(codes, row, self.words, self.characters):
+            ids = self._ids[_buckets(hashes)]
+            found.append(np.stack([ids, before[starts], before[ends]])[:, ids >= 0])
+        ids, starts, ends = np.concatenate(found, axis=1)
+        different, which, counts = np.unique(ids, return_inverse=True, return_counts=True)
+        values = self._weighted(np.zeros_like(different), different, counts, 1).values / counts
+        return Located(ids.astype(np.int32), values[which], starts, ends)
+
+    def index_masked(self, located: Located, masked: npt.NDArray[np.bool_]) -> Features:
+        """Return the features of a text's variants: those of its `located` n-grams that touch no character
+        that is `masked` [variants, visible characters], scaled to length 1."""
+        parts = []
+        for variant in masked:
+            hidden = np.concatenate([[0], variant.cumsum()])
+            kept = located.ids[hidden[located.starts] == hidden[located.ends]]
+            ids, counts = np.unique(kept, return_counts=True)
+            parts.append(self._weighted(np.zeros_like(ids), ids, counts, 1))
+        return join_features(parts)
 
     @cached_property
     def _ids(self) -> npt.NDArray[np.int32]:
@@ -116,12 +153,10 @@ def count_ngrams(
     words, characters: the longest runs. ids: int32 [buckets], what to return in place of a bucket; those of
     which it is negative are left out.
     """
-    lines = (" ".join(normalize(text).lower().split()) for text in texts)
-    joined = "".join(f" {line} \n" for line in lines)
-    codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
-    row = np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE)
+    codes, row = _lines(texts)
     keys = [np.zeros(0, np.int64)]
-    for rows, hashes in (*_word_runs(codes, row, words), *_character_runs(codes, row, characters)):
+    for starts, _, hashes in _runs(codes, row, words, characters):
+        rows = row[starts]
         found: npt.NDArray[np.integer] = _buckets(hashes)
         if ids is not None:
             found = ids[found]
@@ -132,6 +167,22 @@ def count_ngrams(
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
     different = ordered[starts]
     return different >> _BITS, different & (2**_BITS - 1), np.diff(starts, append=len(ordered))
+
+
+def visible_spans(text: str) -> npt.NDArray[np.int64]:
+    """Return where in `text`, as typed, each character starts and ends that `NgramIndexer.locate` counts,
+    int64 [visible characters, 2]; those that compose into one share a span."""
+    alignment = align(text)
+    places = [i for i, c in enumerate(normalize(text)) for lower in c.lower() if not lower.isspace()]
+    spans = [(i, i + 1) if alignment is None else alignment.original_span(i, i + 1) for i in places]
+    return np.array(spans, np.int64).reshape(-1, 2)
+
+
+def join_features(parts: Sequence[Features]) -> Features:
+    """Return the features of all parts' texts, in their order."""
+    ids, values, offsets = zip(*parts, strict=True)
+    lengths = np.concatenate([np.diff(each) for each in offsets])
+    return Features(np.concatenate(ids), np.concatenate(values), np.concatenate([[0], lengths.cumsum()]))
 
 
 def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -146,8 +197,19 @@ def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
     yield waiting
 
 
-def _word_runs(codes: npt.NDArray[np.uint32], row: Rows, longest: int) -> Iterator[tuple[Rows, Hashes]]:
-    """Yield row and hash of every run of one word, of two, up to `longest`."""
+def _lines(texts: Iterable[str]) -> tuple[Codes, Rows]:
+    """Return the code points of all texts, each on a line of its own between blanks, and the text of each."""
+    lines = (" ".join(normalize(text).lower().split()) for text in texts)
+    codes = np.frombuffer("".join(f" {line} \n" for line in lines).encode("utf-32-le"), np.uint32)
+    return codes, np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE)
+
+
+def _runs(codes: Codes, row: Rows, words: int, characters: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
+    """Yield start, end and hash of the runs of words, then of characters, those of one length together."""
+    return chain(_word_runs(codes, row, words), _character_runs(codes, row, characters))
+
+
+def _word_runs(codes: Codes, row: Rows, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
     kinds = _kinds()[codes]
     is_letter = kinds == _LETTER
     follows = np.concatenate([np.zeros(1, bool), is_letter[:-1]])
@@ -160,18 +222,18 @@ def _word_runs(codes: npt.NDArray[np.uint32], row: Rows, longest: int) -> Iterat
     # Mixed, since in a sum of polynomials "he is" would equal "me in": h + s is m + n.
     hash_of_word = _mixed(np.add.reduceat(terms, starts))
     row_of_word = row[starts]
+    ends = np.flatnonzero((is_letter & ~np.append(is_letter[1:], False)) | (kinds == _SIGN)) + 1
     hashes = np.zeros(len(starts), np.uint64)
     for length in range(1, longest + 1):
         runs = len(starts) - length + 1
         if runs <= 0:
             return
         hashes = hashes[:runs] * _BASE + hash_of_word[length - 1 :]
-        is_whole = row_of_word[length - 1 :] == row_of_word[:runs]
-        yield row_of_word[:runs][is_whole], hashes[is_whole] + np.uint64(length)
+        whole = np.flatnonzero(row_of_word[length - 1 :] == row_of_word[:runs])
+        yield starts[whole], ends[whole + length - 1], hashes[whole] + np.uint64(length)
 
 
-def _character_runs(codes: npt.NDArray[np.uint32], row: Rows, longest: int) -> Iterator[tuple[Rows, Hashes]]:
-    """Yield row and hash of every run of one character, of two, up to `longest`."""
+def _character_runs(codes: Codes, row: Rows, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
     if not len(codes) or not longest:
         return
     behind = np.flatnonzero(codes == _NEWLINE)[row] - np.arange(len(codes))  # characters until the line ends
@@ -183,7 +245,8 @@ def _character_runs(codes: npt.NDArray[np.uint32], row: Rows, longest: int) -> I
         is_whole = behind[:runs] >= length
         if length == 1:
             is_whole &= codes != _BLANK
-        yield row[:runs][is_whole], hashes[is_whole] + np.uint64(1000 + length)
+        whole = np.flatnonzero(is_whole)
+        yield whole, whole + length, hashes[whole] + np.uint64(1000 + length)
 
 
 def _buckets(hashes: Hashes) -> Buckets:

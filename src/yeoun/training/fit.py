@@ -17,7 +17,8 @@ from ..data.rows import Dataset, fingerprint, require_classes, require_kind
 from ..data.splits import random_split, stratified_split
 from ..data.tokens import TokenStore
 from ..errors import ConfigError, DataError
-from ..evaluation.metrics import choose_thresholds, measure, score_answers
+from ..evaluation.abstention import least_by_precision
+from ..evaluation.metrics import choose_thresholds, decide, measure, score_answers
 from ..inference import answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier, count_parameters
 from ..nn.shards import cores_for_shards
@@ -149,6 +150,7 @@ def fit(
             weights |= {name: each * whole.ngram_scale for name, each in final.ngrams.parameters.items()}
     probabilities = to_probabilities(whole.logits, train.is_multilabel, whole.evenness)
     thresholds = choose_thresholds(probabilities, valid.targets) if train.is_multilabel else None
+    chosen = decide(probabilities, train.is_multilabel, thresholds)
     return ModelBundle(
         configuration=configuration,
         label_names=train.label_names,
@@ -167,6 +169,9 @@ def fit(
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             **whole.alone,
             "linear_baseline": score_answers(linear.baseline.predict(valid.texts), valid.targets),
+            "least_probabilities": least_by_precision(
+                probabilities, chosen, valid.targets, train.label_names
+            ),
             "shortened": shortened,
             **final.rows,
         },
