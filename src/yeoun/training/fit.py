@@ -35,6 +35,7 @@ from .machine import RANDOM_NUMBERS, conditions, resolve_device, resolve_precisi
 from .objective import label_weights
 from .optimization import build_optimizer
 from .pretraining import begin_pretraining, pretraining_figures, require_causal
+from .self_training import learn_more, self_train
 from .state import Progress, TrainingFolder
 
 
@@ -56,7 +57,8 @@ def fit(
     """Return a model trained on `train`, its best epoch chosen on `valid`.
 
     valid: held-out rows; without them a stratified share of `train` is held out. unlabelled: texts of the
-    same kind, from which, with `train.pretrain_epochs`, vocabulary, embedding and encoder learn as well.
+    same kind, from which the n-grams learn as well where that helps (`training.self_training`), and, with
+    `train.pretrain_epochs`, vocabulary, embedding and encoder.
     start: what was pretrained before, in their place; `configuration` is one that it was applied to.
     precision: of the encoder in training, "auto" is bf16 where the machine has it and it pays. folder: where
     the state is kept, so that a killed run can `resume`. watch: called with the progress after each step.
@@ -77,9 +79,10 @@ def fit(
         require_causal(configuration)
     if start is not None:
         require_start(configuration, start)
-    elif len(unlabelled) and not configuration.train.pretrain_epochs:
+    elif len(unlabelled) and not (configuration.train.pretrain_epochs or configuration.model.ngrams):
         raise ConfigError(
-            "unlabelled texts with train.pretrain_epochs = 0: expected 1 or more, passes over them"
+            "unlabelled texts, train.pretrain_epochs = 0 and model.ngrams = false: nothing would learn from"
+            " them; set one of the two"
         )
     device = resolve_device(device)
     precision = resolve_precision(precision, device, configuration.model)
@@ -104,9 +107,14 @@ def fit(
     with RANDOM_NUMBERS:  # of which the linear machines have one source, too
         # Now, while they have the room that the tokens of many rows will take.
         linear = fit_linear_models(train, configuration, seed)
+        self_trained = None
+        if linear.ngrams is not None and len(unlabelled):
+            self_trained = self_train(linear.ngrams, train, valid, unlabelled, configuration)
+            if self_trained.helps:
+                linear = linear._replace(ngrams=self_trained.branch)
     if indexer is None and configuration.text.vocabulary_rows == "all":
         indexer = TextIndexer.fit([*train.texts, *valid.texts], configuration.text)
-    if indexer is None and len(unlabelled):
+    if indexer is None and len(unlabelled) and configuration.train.pretrain_epochs:
         indexer = TextIndexer.fit([*train.texts, *unlabelled], configuration.text)
     if indexer is None:
         indexer, indexed = TextIndexer.fit_index(train.texts, configuration.text)
@@ -146,6 +154,9 @@ def fit(
         del store
         with RANDOM_NUMBERS:
             final = fit_linear_models(given, configuration, seed)
+            if final.ngrams is not None and self_trained is not None and self_trained.helps:
+                more = learn_more(final.ngrams, given, self_trained.texts, self_trained.scale, configuration)
+                final = final._replace(ngrams=more)
         if final.ngrams is not None:
             weights |= {name: each * whole.ngram_scale for name, each in final.ngrams.parameters.items()}
     probabilities = to_probabilities(whole.logits, train.is_multilabel, whole.evenness)
@@ -166,6 +177,11 @@ def fit(
             **_figures(network, run.progress),
             **({} if coverage is None else {"vector_coverage": coverage}),
             **learned_before,
+            **(
+                {}
+                if self_trained is None
+                else {"self_training": {"texts": len(self_trained.texts), "helps": self_trained.helps}}
+            ),
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             **whole.alone,
             "linear_baseline": score_answers(linear.baseline.predict(valid.texts), valid.targets),

@@ -45,10 +45,12 @@ def fit_linear_models(train: Dataset, configuration: Configuration, seed: int) -
     return LinearModels(baseline, ngrams, {name: few for name, few in rows.items() if few < len(train)})
 
 
-def rows_within_reach(texts: Sequence[str], count: Callable[[Sequence[str]], int]) -> int:
-    """Return of how many texts the features, which `count` counts, fit into the memory of a machine."""
+def rows_within_reach(
+    texts: Sequence[str], count: Callable[[Sequence[str]], int], features: int = _FEATURES
+) -> int:
+    """Return of how many texts the features, which `count` counts, are no more than so many."""
     some = texts[:: len(texts) // 500 + 1]
-    return max(1, int(_FEATURES * len(some) / max(1, count(some))))
+    return max(1, int(features * len(some) / max(1, count(some))))
 
 
 def sample(train: Dataset, rows: int, seed: int) -> Dataset:
