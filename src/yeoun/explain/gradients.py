@@ -20,9 +20,9 @@ from .explanation import Scored, Scores, relative_gap
 from .ngrams import ngram_scores
 from .reading import Reading, alone
 
-STEPS = (32, 128, 512)  # along the way: more of them where the gap is wider than
+STEPS = (32, 128, 512, 2048)  # along the way: more of them where the gap is wider than
 _WIDEST = 0.01
-_AT_ONCE, _IN_ALL = 2**15, 2**20  # tokens that are read together, and with all steps
+_AT_ONCE, _IN_ALL = 2**15, 2**18  # tokens that are read together, and with all steps
 _FEWEST = 8  # steps of a text that is too long for more
 
 

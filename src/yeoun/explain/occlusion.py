@@ -14,7 +14,6 @@ from .explanation import Scored, Scores, relative_gap
 from .ngrams import ngram_logits
 from .reading import Reading
 
-WAY = "mask"
 _POSITIONS = 2**17  # tokens of all variants together, about; in a longer text neighbours share a window
 _FEWEST = 32  # windows of such a text
 
@@ -25,18 +24,16 @@ def explain_by_occlusion(bundle: ModelBundle, reading: Reading, contrast: Scores
     most = max(_FEWEST, _POSITIONS // max(1, pieces))
     window = np.arange(pieces) // max(1, -(-pieces // most))
     sizes = np.bincount(window)
-    gone = np.concatenate(
-        [np.zeros((1, pieces)), np.ones((1, pieces)), window == np.arange(len(sizes))[:, None]]
-    )
-    gone = gone.astype(bool)
+    gone = np.zeros((2 + len(sizes), pieces), bool)  # nothing, everything, each window
+    gone[1] = True
+    gone[2 + window, np.arange(pieces)] = True
     gone[:, : reading.first] = False
-    store = ablate(bundle, [reading], [gone], WAY)
+    store = ablate(bundle, [reading], [gone], "mask")
     whole = logits_of(bundle, store) @ contrast
-    fallen = whole[0] - whole
-    ngrams = None
-    if store.features is not None:
-        of_ngrams = ngram_logits(bundle, store.features, contrast)
-        ngrams = ((of_ngrams[0] - of_ngrams)[2:] / sizes)[window]
-    scores = (fallen[2:] / sizes)[window]
-    gap = relative_gap(float(scores.sum()), float(fallen[1]))
-    return Scored(scores if ngrams is None else scores - ngrams, ngrams, gap)
+    scores = (whole[0] - whole[2:])[window] / sizes[window]
+    gap = relative_gap(float(scores.sum()), float(whole[0] - whole[1]))
+    if store.features is None:
+        return Scored(scores, None, gap)
+    of_ngrams = ngram_logits(bundle, store.features, contrast)
+    ngrams = (of_ngrams[0] - of_ngrams[2:])[window] / sizes[window]
+    return Scored(scores - ngrams, ngrams, gap)
