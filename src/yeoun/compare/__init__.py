@@ -63,8 +63,8 @@ def compare(
     is always among them. stamp: what else the result files are to say. watch: called with a name and seed as
     its run begins, returns what is called with the progress after each step.
 
-    Raises ConfigError for a name that is none and for no seeds, DataError for rows that do not fit, OutputError
-    for a folder that holds something else.
+    Raises ConfigError for a name that is none and for no seeds, DataError for rows that do not fit,
+    OutputError for a folder that holds something else.
     """
     require_within("seeds", seeds, 1, 10_000)
     require_classes(train)
