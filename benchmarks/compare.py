@@ -6,12 +6,15 @@ runs are not run again, an interrupted one goes on.
 
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 
 from record import RUNS, record, result, yeoun
 
 ENCODERS = ("rnn", "lstm", "gru", "convolution")
 SEEDS = 3
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 
 
 def main(corpora: list[str]) -> None:
@@ -24,6 +27,7 @@ def main(corpora: list[str]) -> None:
         comparison = yeoun("compare", corpus, "--test", f"{corpus}:test", *flags)
         tried = {run["name"]: run["configuration"] for run in comparison.pop("runs")}
         values = {"corpus": corpus, "seeds": list(range(SEEDS)), "tried": tried}
+        shutil.copy(RUNS / name / "picture.png", PICTURES / f"{name}.png")
         record(name, {**values, **comparison})
 
 

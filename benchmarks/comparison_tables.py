@@ -73,10 +73,11 @@ def compared_pairs() -> str:
 
 def verdicts() -> str:
     said = (
-        f"- {run['corpus']}: {run['verdict'].replace('model.encoder=', '')}"
+        f"**{run['corpus']}.** {run['verdict'].replace('model.encoder=', '')}\n\n"
+        f"![Accuracy against training time, size and speed](pictures/compare-{run['corpus']}.png)"
         for run in runs_of(f"compare-{corpus}" for corpus in CORPORA)
     )
-    return "\n".join(said) or NOT_MEASURED
+    return "\n\n".join(said) or NOT_MEASURED
 
 
 def _encoder(label: str) -> str:

@@ -85,10 +85,8 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, epoch: int, step: int) -> N
     """Make `train` be interrupted after `step` steps of the epoch that follows `epoch` whole ones."""
 
     class Interrupting:
-        def __init__(self, epochs: int) -> None:
-            assert epochs > epoch
-
         def __call__(self, progress: Progress) -> None:
+            assert progress.epochs > epoch
             if (progress.epoch, progress.step) == (epoch, step):
                 raise KeyboardInterrupt
 

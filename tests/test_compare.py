@@ -14,7 +14,7 @@ import pytest
 from conftest import VALUES, make_lists, make_rows, write_csv
 from yeoun.compare import Comparison, Pair, Standing, compare, configuration_of
 from yeoun.compare.weighing import labels_of, verdict_of
-from yeoun.data.rows import Dataset
+from yeoun.data.rows import Dataset, statistics
 from yeoun.errors import ConfigError, DataError, OutputError
 from yeoun.evaluation.metrics import score_answers
 from yeoun.presets import resolve
@@ -130,7 +130,7 @@ def test_the_difference_of_a_pair_is_that_of_its_configurations(comparison: Comp
 
 
 def test_two_names_of_one_configuration_are_level(tmp_path: Path) -> None:
-    values = resolve("fast", configuration_statistics()).with_values(VALUES).to_mapping()
+    values = resolve("fast", statistics(TRAIN)).with_values(VALUES).to_mapping()
     file = tmp_path / "tiny.toml"
     file.write_text(
         "\n".join(
@@ -144,12 +144,6 @@ def test_two_names_of_one_configuration_are_level(tmp_path: Path) -> None:
     assert (pair.first, pair.second, pair.figures["accuracy"]) == (TINY, str(file), 0.0)
     assert pair.mcnemar == [1.0]
     assert pair.p == pair.p_holm == 1.0
-
-
-def configuration_statistics():  # type: ignore[no-untyped-def]
-    from yeoun.data.rows import statistics
-
-    return statistics(TRAIN)
 
 
 def test_rows_with_several_labels_are_compared_by_their_own_figures(tmp_path: Path) -> None:
@@ -232,6 +226,11 @@ def test_a_name_that_is_none_is_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match=re.escape(words)):
         compare(TRAIN, TEST, [TINY, name], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_no_seeds_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="seeds = 0: expected a number from 1"):
+        compare(TRAIN, TEST, [TINY], tmp_path / "out", seeds=0)
 
 
 def test_a_recipe_is_a_name_too() -> None:
@@ -361,6 +360,7 @@ def test_the_command_scores_on_the_rows_it_is_given(tmp_path: Path, run_cli: Run
     assert status == 0, err
     content = json.loads(printed)
     assert (content["rows"], content["test_rows"], content["pairs"]) == (120, 60, [])
+    assert content["verdict"] == "There is nothing to compare linear with."
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,10 @@ def test_a_page_runs_and_prints_what_it_says(
     assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", said).split()
     if "fit(" not in read(document):  # a trained network differs a little between processors
         figures = [[float(number) for number in NUMBER.findall(text)] for text in (printed, said)]
-        assert figures[0] == pytest.approx(figures[1], rel=0.2, abs=0)
+        for ours, theirs in zip(*figures, strict=True):
+            # What grows or shrinks a billion times on its way differs more between processors.
+            is_far = not 1e-9 < abs(theirs) < 1e9
+            assert ours == pytest.approx(theirs, rel=0.5 if is_far else 0.2, abs=0)
     CLAIMS.get(page, lambda scope: None)(scope)
 
 

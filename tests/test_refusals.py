@@ -432,7 +432,7 @@ def test_a_picture_that_exists_is_refused(tmp_path: Path, saved: Path, refused: 
 def interrupted(tmp_path: Path, rows: Path, run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The rows of a run to `m` that was interrupted in its third epoch; its state lies in m.training."""
 
-    def watch(epochs: int) -> Callable[[Progress], None]:
+    def watch() -> Callable[[Progress], None]:
         def interrupt(progress: Progress) -> None:
             if (progress.epoch, progress.step) == (2, 1):
                 raise KeyboardInterrupt

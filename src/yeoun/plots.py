@@ -124,9 +124,7 @@ def gates_picture(explanation: Explanation, kind: str = "png") -> bytes:
     figure.suptitle(
         f"{explanation.label}, probability {explanation.probability:.3f}", fontsize=9, family=family
     )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        return _rendered(figure, kind)
+    return _rendered(figure, kind)
 
 
 @dataclass(frozen=True)
@@ -191,9 +189,7 @@ def comparison_picture(standings: Sequence[Standing], kind: str = "png") -> byte
     family = _font_for("".join(each.label for each in standings))
     legend = {"frameon": False, "prop": {"size": 7, "family": family}, "loc": "center left"}
     panels[-1].legend(bbox_to_anchor=(1.02, 0.5), **legend)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        return _rendered(figure, kind)
+    return _rendered(figure, kind)
 
 
 def _mark(axes: Axes, at: float, value: float, interval: Sequence[float], **style: Any) -> None:
@@ -222,9 +218,7 @@ def explanation_picture(explanation: Explanation, kind: str = "png", width: floa
 
     A character that no installed font has is drawn as a box; for Hangul see `korean_font`.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        return _rendered(_shaded_tokens(explanation, width), kind)
+    return _rendered(_shaded_tokens(explanation, width), kind)
 
 
 def _shaded_tokens(explanation: Explanation, width: float) -> Figure:
@@ -295,10 +289,12 @@ def _plain(text: str) -> str:
 def _rendered(figure: Figure, kind: str) -> bytes:
     from matplotlib import rc_context
 
-    if any(axes for axes in figure.axes):
-        figure.tight_layout()
     buffer = io.BytesIO()
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
-    with rc_context({"svg.hashsalt": "yeoun"}):  # the same names inside, each time
+    # The same names inside, each time; a character that no font has is a box, which `korean_font` foretells.
+    with rc_context({"svg.hashsalt": "yeoun"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        if any(axes for axes in figure.axes):
+            figure.tight_layout()
         figure.savefig(buffer, format=kind, facecolor="white", metadata=metadata)
     return buffer.getvalue()

@@ -23,6 +23,7 @@ from ..config import Configuration, read_assignments
 from ..data.rows import Dataset, require_classes, require_kind, statistics
 from ..errors import ConfigError, DataError, OutputError
 from ..evaluation.metrics import score_answers
+from ..fields import require_within
 from ..presets import PRESETS, resolve
 from ..recipes import read_configuration, read_recipe, recipe_names
 from ..runs import Result, account, carry_out, pack_answers, read_result, score, write_result
@@ -63,9 +64,10 @@ def compare(
     is always among them. stamp: what else the result files are to say. watch: called with a name and seed as
     its run begins, returns what is called with the progress after each step.
 
-    Raises ConfigError for a name that is none, DataError for rows that do not fit, OutputError for a folder
-    that holds something else.
+    Raises ConfigError for a name that is none and for no seeds, DataError for rows that do not fit,
+    OutputError for a folder that holds something else.
     """
+    require_within("seeds", seeds, 1, 10_000)
     require_classes(train)
     require_kind(test, train.is_multilabel, "the test rows")
     if not len(test) or test.label_names != train.label_names:

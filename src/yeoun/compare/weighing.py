@@ -25,8 +25,8 @@ class Standing:
     label: the name without what all share. figures: the means, as `evaluate --json` names them; accuracy and
     macro F1 (of several labels a row subset accuracy and micro F1) with their intervals. by_seed: these two.
     recurrent_alone: the means of the recurrent half, of a model with n-grams. seconds: of training. bytes: of
-    the model's files, without the linear baseline that lies in them. The linear baseline has one seed, and no
-    probabilities.
+    the model's files, without the linear baseline that lies in them. parameters: of the network, or those of
+    the linear baseline that are not 0, which has one seed and no probabilities.
     """
 
     name: str
@@ -148,7 +148,7 @@ def verdict_of(standings: Sequence[Standing], pairs: Sequence[Pair]) -> str:
     said = [f"In {FIGURES[figure]}, {best.label} is better than {_listed(better)}."] if better else []
     if level:
         said.append(f"Between {best.label} and {_listed(level)} no difference is shown.")
-    return " ".join(said)
+    return " ".join(said) or f"There is nothing to compare {best.label} with."
 
 
 def _points(share: float) -> str:
