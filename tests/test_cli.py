@@ -110,6 +110,7 @@ def test_train_prints_one_json_object_with_the_promised_keys(trained: Trained) -
         "precision",
         "validation",
         "linear_baseline",
+        "least_probabilities",
         "shortened",
     ]
     assert {"accuracy", "macro_f1", "log_loss", "ece"} <= answer["validation"].keys()

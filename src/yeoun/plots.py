@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from textwrap import fill
@@ -218,7 +219,8 @@ def explanation_picture(explanation: Explanation, kind: str = "png", width: floa
 
     A character that no installed font has is drawn as a box; for Hangul see `korean_font`.
     """
-    return _rendered(_shaded_tokens(explanation, width), kind)
+    with _boxes_for_missing_glyphs():
+        return _rendered(_shaded_tokens(explanation, width), kind)
 
 
 def _shaded_tokens(explanation: Explanation, width: float) -> Figure:
@@ -286,14 +288,23 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).replace("$", r"\$")
 
 
+@contextmanager
+def _boxes_for_missing_glyphs() -> Iterator[None]:
+    """Draw what no font has as a box, without a word; `korean_font` tells beforehand."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
+
+
 def _rendered(figure: Figure, kind: str) -> bytes:
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
-    # The same names inside, each time; a character that no font has is a box, which `korean_font` foretells.
-    with rc_context({"svg.hashsalt": "yeoun"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
+    with (
+        rc_context({"svg.hashsalt": "yeoun"}),
+        _boxes_for_missing_glyphs(),
+    ):  # the same names inside, each time
         if any(axes for axes in figure.axes):
             figure.tight_layout()
         figure.savefig(buffer, format=kind, facecolor="white", metadata=metadata)
