@@ -35,7 +35,7 @@ from .machine import RANDOM_NUMBERS, conditions, resolve_device, resolve_precisi
 from .objective import label_weights
 from .optimization import build_optimizer
 from .pretraining import begin_pretraining, pretraining_figures, require_causal
-from .self_training import learn_more, self_train
+from .self_training import TEXTS_A_ROW, learn_more, self_train
 from .state import Progress, TrainingFolder
 
 
@@ -108,7 +108,7 @@ def fit(
         # Now, while they have the room that the tokens of many rows will take.
         linear = fit_linear_models(train, configuration, seed)
         self_trained = None
-        if linear.ngrams is not None and len(unlabelled):
+        if linear.ngrams is not None and len(unlabelled) >= TEXTS_A_ROW * len(train):
             self_trained = self_train(linear.ngrams, train, valid, unlabelled, configuration)
             if self_trained.helps:
                 linear = linear._replace(ngrams=self_trained.branch)

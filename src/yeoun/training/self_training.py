@@ -1,8 +1,8 @@
 """Self-training (Yarowsky 1995): the n-grams learn once more, also from their own answers to texts without
 labels, each of which counts as much as it is sure.
 
-That helps where the labelled rows hold few of the words to come, and does harm where they hold enough; the
-validation rows say which.
+That helps where the labelled rows hold few of the words to come. So it is done where there are several texts a
+row, and kept where the validation rows are the likelier for it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from .objective import label_weights
 
 _FEATURES = 40_000_000  # of all texts without labels, at 32 bytes each
 _PULL = 1.0
+TEXTS_A_ROW = 5  # at least
 
 Floats = npt.NDArray[np.float32]
 
