@@ -51,8 +51,7 @@ def compare(drawn: Dataset, scored: Dataset, texts: Sequence[str], seed: int) ->
         figures["helps"] = bundle.metrics.get("self_training", {}).get("helps")
         right[name] = predict_proba(bundle, scored.texts).argmax(1) == scored.targets
         figures[f"accuracy_{name}"] = float(right[name].mean())
-    lost, won = (int((right[a] & ~right[b]).sum()) for a, b in (("without", "with"), ("with", "without")))
-    return {**figures, "mcnemar_p": mcnemar_mid_p(lost, won)}
+    return {**figures, "mcnemar_p": mcnemar_mid_p(right["with"], right["without"])}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Self-training (Yarowsky 1995): the n-grams learn once more, also from their own answers to texts without
 labels, each of which counts as much as it is sure.
 
-That helps where the labelled rows hold few of the words to come. So it is done where there are several texts a
-row, and kept where the validation rows are the likelier for it.
+That helps where the labelled rows hold few of the words to come. So it is done where there are several texts
+a row, and kept where the validation rows are the likelier for it.
 """
 
 from __future__ import annotations
