@@ -14,7 +14,7 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check src tests benchmarks examples docs
 	$(BIN)/mypy
 
-BENCHMARKS = accuracy small files ablation speed rates latency precision growth onnx_parity large \
+BENCHMARKS = accuracy small unlabelled files ablation speed rates latency precision growth onnx_parity large \
 	kill_and_resume schemes indexing encoders vectors multilabel cells misses \
 	coverage compare tables
 

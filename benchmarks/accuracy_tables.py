@@ -72,6 +72,26 @@ def small() -> str:
     return markdown(f"{head} | points over the better of the two, by draw | McNemar's p", lines())
 
 
+def unlabelled() -> str:
+    def lines() -> Iterator[str]:
+        for corpus in ("imdb", "nsmc"):
+            for rows in (500, 2_000, 8_000):
+                if runs := _named(f"unlabelled-{corpus}-{rows}-*"):
+                    without, beside = (
+                        [run[f"accuracy_{name}"] for run in runs] for name in ("without", "with")
+                    )
+                    points = " ".join(f"{100 * (b - a):+.2f}" for a, b in zip(without, beside, strict=True))
+                    kept = sum(bool(run["helps"]) for run in runs)
+                    chances = ", ".join(f"{run['mcnemar_p']:.2g}" for run in runs)
+                    yield (
+                        f"{corpus} | {rows:,} | {runs[0]['texts']:,} | {spread(without)} | {spread(beside)}"
+                        f" | {kept} of {len(runs)} | {points} | {chances}"
+                    )
+
+    head = "corpus | rows | texts without labels | `fast` | with those texts | kept | points, by draw | McNemar's p"
+    return markdown(head, lines())
+
+
 def ablation() -> str:
     def lines() -> Iterator[str]:
         for corpus in ("nsmc", "20news"):
@@ -117,6 +137,7 @@ TABLES = {
     "corpora": corpora,
     "accuracy": accuracy,
     "small": small,
+    "unlabelled": unlabelled,
     "ablation": ablation,
     "files": files,
 }
