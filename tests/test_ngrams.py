@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
@@ -29,7 +30,7 @@ from yeoun.text.indexer import Indexed
 from yeoun.text.ngrams import NgramIndexer, count_ngrams
 from yeoun.text.normalization import normalize
 from yeoun.training.linear import rows_within_reach
-from yeoun.training.ngrams import NgramBranch, count_features, fit_ngrams
+from yeoun.training.ngrams import NgramBranch, _choose_share, count_features, fit_ngrams
 
 # A busy machine is no failure.
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -295,15 +296,16 @@ def test_a_row_of_no_weight_teaches_nothing_but_words(
     np.testing.assert_allclose(fit_ngrams(spoilt, BOTH, weights).score(OTHERS), expected, atol=1e-2)
 
 
-def test_so_many_rows_are_learned_from_as_their_ngrams_leave_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_rows_are_learned_from_as_their_ngrams_leave_room() -> None:
     def within(texts: list[str], words: int) -> int:
-        return rows_within_reach(texts, lambda some: count_features(some, TextConfig(word_ngrams=words)))
+        return rows_within_reach(
+            texts, lambda some: count_features(some, TextConfig(word_ngrams=words)), 1000
+        )
 
-    monkeypatch.setattr("yeoun.training.linear._FEATURES", 1000)
     assert within(["a b c d"] * 50, 1) == 250
     assert within(["a b c d"] * 5000, 2) == 142
     assert within(["a"] * 3, 0) >= 3
-    assert rows_within_reach(["good film here"] * 5000, count_baseline_features) == 200
+    assert rows_within_reach(["good film here"] * 5000, count_baseline_features, 1000) == 200
 
 
 def test_ngrams_are_weighed_by_no_gradient() -> None:
@@ -313,3 +315,16 @@ def test_ngrams_are_weighed_by_no_gradient() -> None:
     assert network.ngrams is not None
     assert all(each.grad is None for each in network.ngrams.parameters())
     assert network.head.weight.grad is not None
+
+
+@pytest.mark.parametrize(("rare", "share"), [(0, 0.5), (60, 0.0)])
+def test_naive_bayes_weights_go_where_they_are_of_mere_chance(rare: int, share: float) -> None:
+    """Every row has the two features that count, so that presence says nothing of them, and rare ones."""
+    generator, rows = np.random.default_rng(0), 400
+    target = np.arange(rows) % 2
+    telling = 1.0 + 0.3 * generator.standard_normal((rows, 2)) + np.stack([target, 1 - target], 1) * 0.4
+    others = np.zeros((rows, 6_000))
+    for row in others:
+        row[generator.integers(0, 6_000, rare)] = 0.3
+    features = csr_matrix(np.hstack([telling, others]).astype(np.float32))
+    assert _choose_share(features, target[:, None], np.ones((rows, 1), np.float32)) == share

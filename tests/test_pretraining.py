@@ -14,7 +14,8 @@ import torch
 from conftest import FLAGS, TINY, make_rows, write_csv
 from yeoun.bundle import ModelBundle
 from yeoun.config import Configuration, ModelConfig
-from yeoun.errors import BundleError, ConfigError, ResumeError
+from yeoun.data.rows import Dataset
+from yeoun.errors import BundleError, ConfigError, DataError, ResumeError
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.language import LanguageModel, softmax_loss
 from yeoun.pretrained import Pretrained
@@ -168,6 +169,51 @@ def test_pretraining_that_was_cut_ends_with_the_same_weights(
         pretrain(texts[1:], configuration(), folder=folder, resume=True)
 
 
+def test_validation_texts_are_not_learned_from_where_they_come_without_labels_too() -> None:
+    rows = make_rows(60)
+    marked = Dataset([f"{text} only{i}" for i, text in enumerate(rows.texts)], rows.labels, rows.label_names)
+    known = set(fit(marked, configuration(), unlabelled=marked.texts).indexer.vocabulary())
+    assert len([i for i in range(60) if f"only{i}" in known]) == 54
+
+
+def test_texts_without_a_next_token_are_refused() -> None:
+    with pytest.raises(DataError, match="at least 2 tokens"):
+        pretrain(["one", "two", "three"] * 9, configuration())
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3, 4])
+def test_a_removal_cut_anywhere_leaves_nothing_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    folder = TrainingFolder.of(tmp_path / "model")
+    fit(make_rows(40), configuration(), folder=folder, unlabelled=ORDERED)
+
+    def some(path: Path, ignore_errors: bool = False) -> None:
+        for each in sorted(p for p in path.rglob("*") if p.is_file())[:cut]:
+            each.unlink()
+        if path.exists():
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("yeoun.training.state.shutil.rmtree", some)
+        with pytest.raises(KeyboardInterrupt):
+            folder.remove()
+    fit(make_rows(40), configuration(), folder=folder, resume=True, unlabelled=ORDERED)
+    folder.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pretrain_asks_for_nothing_but_texts(tmp_path: Path, run_cli: CLI) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\n".join(make_rows(90, seed=2).texts), encoding="utf-8")
+    status, out, err = run_cli("pretrain", texts, "--out", tmp_path / "text", "--preset", "fast")
+    assert status == 0, err
+    assert "perplexity" in out
+    status, _, err = run_cli("predict", tmp_path / "text", "a film")
+    assert (status, "--start-from" in err) == (1, True)
+    assert run_cli("pretrain", texts, "--out", tmp_path / "text", "--resume", "--seed", "9")[0] == 1
+
+
 def test_pretrain_and_train_start_from_at_the_command_line(tmp_path: Path, run_cli: CLI) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("\n".join(make_rows(90, seed=2).texts), encoding="utf-8")
@@ -183,6 +229,13 @@ def test_pretrain_and_train_start_from_at_the_command_line(tmp_path: Path, run_c
     status, _, err = run_cli("train", rows, "--start-from", text, "--out", model, *FLAGS)
     assert status == 0, err
     assert ModelBundle.load(model).provenance["start"] == Pretrained.load(text).checksum()
+    started = ("train", rows, "--out", model, *FLAGS)
+    assert run_cli(*started, "--start-from", text, "--resume")[0] == 0
+    assert run_cli(*started, "--resume")[0] == 1
+    other = ("train", rows, "--start-from", text, "--out", tmp_path / "other")
+    status, _, err = run_cli(*other, *FLAGS, "--set", "model.hidden_size=9")
+    assert (status, "hidden_size" in err) == (1, True)
+    assert run_cli(*other, "--recipe", "nsmc-bilstm")[0] == 2
     status, _, err = run_cli("train", rows, "--start-from", model, "--out", tmp_path / "other", *FLAGS)
     assert (status, "pretrain" in err) == (1, True)
     status, out, _ = run_cli(

@@ -171,6 +171,10 @@ class ModelBundle:
         Raises BundleError as `load` does; `place` is what it calls them.
         """
         config, contents = unseal(read, place)
+        if "pretrained" in config:
+            raise BundleError(
+                f"{place}: learned from text alone, no model yet; yeoun train --start-from {place}"
+            )
         try:
             configuration = Configuration.from_mapping(
                 {section: config[section] for section in ("text", "model", "train")}

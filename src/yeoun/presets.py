@@ -28,15 +28,14 @@ from .errors import ConfigError
 
 @dataclass(frozen=True)
 class RowStatistics:
-    """What a preset decides by: rows, classes, words between spaces in a text (mean, 95th percentile), the
-    share of Hangul among its letters, and how many texts without labels come beside the rows."""
+    """What a preset decides by: rows, classes, words between spaces in a text (mean, 95th
+    percentile), and the share of Hangul among its letters."""
 
     rows: int
     classes: int
     mean_words: float
     long_words: float
     hangul_share: float
-    unlabelled_rows: int = 0
 
 
 def fast(statistics: RowStatistics) -> Configuration:

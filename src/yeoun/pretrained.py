@@ -28,6 +28,7 @@ from .text.indexer import TextIndexer
 
 # What a model that starts here takes over: how text becomes token ids, and the network up to the encoder.
 _TEXT = ("scheme", "pattern", "fold_repeats", "lowercase", "vocabulary_size", "minimum_count", "start_token")
+_LENGTH = ("maximum_length", "truncate")  # which a model may have otherwise
 _MODEL = ("inputs", "encoder", "hidden_size", "layers", "bidirectional", "embedding_size")
 
 
@@ -48,8 +49,8 @@ class Pretrained:
     def applied(self, configuration: Configuration) -> Configuration:
         """Return `configuration` with what a model that starts here takes over."""
         text, model = asdict(self.configuration.text), asdict(self.configuration.model)
-        taken = {f"text.{key}": text[key] for key in _TEXT} | {f"model.{key}": model[key] for key in _MODEL}
-        return configuration.with_values(taken)
+        taken = {f"text.{key}": text[key] for key in (*_TEXT, *_LENGTH)}
+        return configuration.with_values(taken | {f"model.{key}": model[key] for key in _MODEL})
 
     def indexer_for(self, config: TextConfig) -> TextIndexer:
         """Return the indexer, reading as much of a text as `config` says."""
@@ -103,13 +104,14 @@ class Pretrained:
 def require_start(configuration: Configuration, start: Pretrained) -> None:
     """Raise ConfigError for a model that cannot start from `start`, since it reads text or computes
     otherwise, or is to be pretrained itself."""
-    wanted = start.applied(configuration)
-    for section in ("text", "model"):
-        ours, theirs = asdict(getattr(configuration, section)), asdict(getattr(wanted, section))
-        for key in ours:
+    for section, keys in (("text", _TEXT), ("model", _MODEL)):
+        ours, theirs = (asdict(getattr(each, section)) for each in (configuration, start.configuration))
+        for key in keys:
             if ours[key] != theirs[key]:
                 raise ConfigError(
                     f"{section}.{key} = {ours[key]!r}: expected {theirs[key]!r}, as what it starts from has"
                 )
+    if configuration.model.vectors:
+        raise ConfigError(f"model.vectors = {configuration.model.vectors!r}: expected none beside a start")
     if configuration.train.pretrain_epochs:
         raise ConfigError("train.pretrain_epochs: expected 0 where training starts from what was pretrained")

@@ -109,7 +109,9 @@ def require_room(folder: Path, replace: bool) -> None:
 
 def _read_config(content: bytes | None, place: str) -> dict[str, Any]:
     if content is None:
-        raise BundleError(f"{place}: no model there (no config.json); expected a folder that train wrote")
+        raise BundleError(
+            f"{place}: no model there (no config.json); expected a folder that train or pretrain wrote"
+        )
     try:
         config = json.loads(content)
         if config["format"] > FORMAT:

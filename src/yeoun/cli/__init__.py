@@ -84,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     start.add_argument("--config", metavar="FILE", help="a TOML file with text, model, train tables")
     train.add_argument("--valid", metavar="SOURCE", help="rows to choose the epoch on")
     first = train.add_mutually_exclusive_group()
-    first.add_argument("--unlabelled", metavar="SOURCE", help="texts without labels to learn from first")
+    first.add_argument("--unlabelled", metavar="SOURCE", help="texts without labels to learn from, too")
     first.add_argument("--start-from", metavar="DIR", help="what `yeoun pretrain` left")
     _run(train)
 

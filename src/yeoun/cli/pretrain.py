@@ -10,7 +10,7 @@ from ..data.sources import read_texts
 from ..errors import DataError, ResumeError
 from ..pretrained import Pretrained
 from .display import TrainingDisplay, emit, note
-from .train import configured, require_place
+from .train import check_configuration, configured, readable, require_place
 
 
 def run(options: argparse.Namespace) -> None:
@@ -23,15 +23,21 @@ def run(options: argparse.Namespace) -> None:
     out = Path(options.out)
     require_place(out, options.force or options.resume)
     folder = TrainingFolder.of(out)
+    check_configuration(options)
     texts = read_texts(options.source, options.text, options.data_dir)
     if not len(texts):
         raise DataError(f"{options.source}: no texts; expected at least one")
     note(f"{len(texts):,} texts")
-    # As a preset sees rows of two labels with as many texts beside them.
-    configuration = configured(options, statistics(Dataset(texts, None, ("", "")), texts))
+    configuration = configured(options, statistics(Dataset(texts, None, ("", ""))))
+    if not configuration.train.pretrain_epochs:
+        configuration = configuration.with_values({"train.pretrain_epochs": 1})
     if out.exists() and options.resume:
         pretrained = Pretrained.load(out)
-        asked = {"texts": fingerprint(texts), "configuration": configuration.to_mapping()}
+        asked = {
+            "texts": fingerprint(texts),
+            "configuration": configuration.to_mapping(),
+            "seed": options.seed,
+        }
         if other := [name for name, value in asked.items() if pretrained.provenance.get(name) != value]:
             raise ResumeError(
                 f"{out}: whole already, of other {other[0]}; choose another place or use --force"
@@ -44,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
             seed=options.seed,
             precision=options.precision,
             device=options.device,
-            provenance={"source": options.source},
+            provenance={"source": readable(options.source)},
             folder=folder,
             resume=options.resume,
             force=options.force,
@@ -57,5 +63,6 @@ def run(options: argparse.Namespace) -> None:
         emit({"out": str(out), **figures})
         return
     print(f"{out}: {figures['epochs']} passes over {figures['tokens']:,} tokens, {figures['seconds']:.0f} s")
-    print(f"  perplexity {figures['perplexity']:.1f} on texts held out")
+    if figures["perplexity"] is not None:
+        print(f"  perplexity {figures['perplexity']:.1f} on texts held out")
     print(f"next: yeoun train SOURCE --start-from {out} --out MODEL")

@@ -12,7 +12,7 @@ from ..card import FIGURES, HALVES, SAMPLES
 from ..config import Configuration, read_assignments
 from ..data.rows import Dataset, fingerprint, require_classes, require_kind, statistics
 from ..data.sources import read_source, read_texts
-from ..errors import OutputError, ResumeError
+from ..errors import OutputError, ResumeError, UsageError
 from ..presets import RowStatistics, resolve
 from ..pretrained import Pretrained
 from ..recipes import read_configuration, read_recipe
@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> None:
     from ..estimator import save_model
     from ..process import tune_process
     from ..training.fit import fit
+    from ..training.self_training import TEXTS_A_ROW
     from ..training.state import TrainingFolder
 
     tune_process()
@@ -32,6 +33,11 @@ def run(options: argparse.Namespace) -> None:
     require_place(out, options.force or options.resume)
     folder = TrainingFolder.of(out)
     check_configuration(options)
+    start = None
+    if options.start_from is not None:
+        if options.recipe or options.config:
+            raise UsageError("--start-from: expected a preset, not a --recipe or --config of another network")
+        start = Pretrained.load(Path(options.start_from))
     table = read_source(options.source, options.text, options.label, options.data_dir)
     describe(table, guessed=not (options.text and options.label))
     train = table.dataset
@@ -47,15 +53,15 @@ def run(options: argparse.Namespace) -> None:
     unlabelled: Sequence[str] = ()
     if options.unlabelled is not None:
         unlabelled = read_texts(options.unlabelled, options.text, options.data_dir)
-        note(f"{len(unlabelled):,} texts without labels")
-    configuration = configure(options, train, unlabelled)
-    start = None
-    if options.start_from is not None:
-        start = Pretrained.load(Path(options.start_from))
-        configuration = start.applied(configuration).with_values({"train.pretrain_epochs": 0})
+        is_few = len(unlabelled) < TEXTS_A_ROW * len(train)
+        few = f"; the n-grams would learn from {TEXTS_A_ROW} a row or more" if is_few else ""
+        note(f"{len(unlabelled):,} texts without labels{few}")
+    configuration = configure(options, train)
+    if start is not None:
+        configuration = start.applied(configuration).with_values(read_assignments(options.values))
     if out.exists() and options.resume:
         bundle = ModelBundle.load(out)
-        require_same_run(bundle, out, train, valid, unlabelled, configuration, options.seed)
+        require_same_run(bundle, out, train, valid, unlabelled, start, configuration, options.seed)
         folder.remove()
         note(f"{out} is whole already")
         report(out, bundle, options.json)
@@ -71,11 +77,11 @@ def run(options: argparse.Namespace) -> None:
         precision=options.precision,
         device=options.device,
         provenance={
-            "source": _readable(options.source),
-            "valid": None if options.valid is None else _readable(options.valid),
-            "unlabelled_source": None if options.unlabelled is None else _readable(options.unlabelled),
-            "start_from": None if options.start_from is None else _readable(options.start_from),
-            "name": _readable(_name(options)),
+            "source": readable(options.source),
+            "valid": None if options.valid is None else readable(options.valid),
+            "unlabelled_source": None if options.unlabelled is None else readable(options.unlabelled),
+            "start_from": None if options.start_from is None else readable(options.start_from),
+            "name": readable(_name(options)),
         },
         folder=folder,
         resume=options.resume,
@@ -130,6 +136,7 @@ def require_same_run(
     train: Dataset,
     valid: Dataset | None,
     unlabelled: Sequence[str],
+    start: Pretrained | None,
     configuration: Configuration,
     seed: int,
 ) -> None:
@@ -138,6 +145,7 @@ def require_same_run(
         "data": train.fingerprint(),
         "validation": None if valid is None else valid.fingerprint(),
         "unlabelled": fingerprint(unlabelled) if len(unlabelled) else None,
+        "start": None if start is None else start.checksum(),
         "configuration": configuration.to_mapping(),
         "seed": seed,
     }
@@ -153,9 +161,9 @@ def check_configuration(options: argparse.Namespace) -> None:
     configured(options, RowStatistics(1000, 2, 1.0, 1.0, 0.0))
 
 
-def configure(options: argparse.Namespace, train: Dataset, unlabelled: Sequence[str] = ()) -> Configuration:
+def configure(options: argparse.Namespace, train: Dataset) -> Configuration:
     """Return the configuration that the options ask for, fitted to the rows."""
-    asked = configured(options, statistics(train, unlabelled))
+    asked = configured(options, statistics(train))
     configuration = asked.for_labels(len(train.label_names), train.is_multilabel)
     if asked.model.head not in ("softmax", configuration.model.head):
         note(f"{len(train.label_names)} labels: head {asked.model.head} becomes {configuration.model.head}")
@@ -177,7 +185,7 @@ def _base(options: argparse.Namespace, statistics: RowStatistics) -> Configurati
     return resolve(options.preset, statistics)
 
 
-def _readable(name: str) -> str:
+def readable(name: str) -> str:
     """Return a name from the command line as text that any file can hold."""
     return os.fsencode(name).decode(errors="replace")
 

@@ -133,8 +133,8 @@ def require_kind(dataset: Dataset, multilabel: bool, place: str) -> None:
         raise DataError(f"{place}: {kinds[dataset.is_multilabel]}; expected {kinds[multilabel]}")
 
 
-def statistics(dataset: Dataset, unlabelled: Sequence[str] = ()) -> RowStatistics:
-    """Return what presets decide by; `unlabelled` are the texts that come without labels beside the rows."""
+def statistics(dataset: Dataset) -> RowStatistics:
+    """Return what presets decide by."""
     sample = dataset.texts[:: max(1, len(dataset) // 5000)]
     words = np.array([len(text.split()) for text in sample] or [0])
     return RowStatistics(
@@ -143,7 +143,6 @@ def statistics(dataset: Dataset, unlabelled: Sequence[str] = ()) -> RowStatistic
         mean_words=float(words.mean()),
         long_words=float(np.percentile(words, 95)),
         hangul_share=hangul_share(dataset.texts),
-        unlabelled_rows=len(unlabelled),
     )
 
 

@@ -11,7 +11,7 @@ from ..errors import DataError
 from .corpora import CORPORA, read_corpus
 from .readers import read_rows
 from .rows import Dataset, label_indices
-from .tables import TEXT_COLUMNS, Table, pick_column, read_dataset
+from .tables import BAD_ROWS_ALLOWED, TEXT_COLUMNS, Table, pick_column, read_dataset
 from .texts import TextWriter
 
 
@@ -43,17 +43,29 @@ def read_source(
 
 
 def read_texts(source: str, text: str | None = None, data_dir: str | None = None) -> Sequence[str]:
-    """Return the texts of `source`, with labels or without: `imdb:unlabelled`, or the path of a file, of
-    which rows that cannot be read are left out. Raises DataError for a file that cannot."""
+    """Return the texts of `source`, with labels or without: `imdb:unlabelled`, or the path of a file.
+
+    text: the column, but of a file that has one only; guessed without it. Rows that cannot be read, at most
+    1 %, are left out. Raises DataError for what cannot be read.
+    """
     if source.partition(":")[0] in CORPORA:
-        return read_source(source, text, None, data_dir).dataset.texts
-    column = None
+        return read_source(source, None, None, data_dir).dataset.texts
+    path, column, bad = Path(source), None, 0
     with TextWriter() as texts:
-        for row in read_rows(Path(source)):
-            if row.error is None:
-                column = column or pick_column(Path(source), list(row.cells), text, TEXT_COLUMNS, "text")
-                texts.append(row.cells.get(column, ""))
-        return texts.finish()
+        for row in read_rows(path):
+            if row.error is None and column is None:
+                names = list(row.cells)
+                column = names[0] if len(names) == 1 else pick_column(path, names, text, TEXT_COLUMNS, "text")
+            if row.error is None and column in row.cells:
+                texts.append(row.cells[column])
+            else:
+                bad += 1
+        read = texts.finish()
+    if bad > BAD_ROWS_ALLOWED * (bad + len(read)):
+        raise DataError(
+            f"{path}: {bad} of {bad + len(read)} rows have no text; at most 1 % may, so mend them"
+        )
+    return read
 
 
 def read_builtin() -> Dataset:

@@ -2,7 +2,7 @@
 (Dai & Le 2015).
 
 It tells the most frequent tokens apart; all others count as one. So few are compared that a softmax over them
-costs about what the encoder does, and the perplexity is exact.
+costs about what the encoder does, and the perplexity is exact but for the rounding of bf16.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class _SoftmaxLoss(torch.autograd.Function):
         width = hidden.shape[1]
         reading = torch.cat([hidden, hidden.new_ones(len(hidden), 1)], dim=1).to(dtype)
         weights = scores.to(dtype)
-        of_hidden = torch.empty_like(hidden)
+        of_hidden, learns = torch.empty_like(hidden), any(ctx.needs_input_grad[:2])
 
         def work(starts: range) -> tuple[float, int, Tensor]:
             of_scores, loss, right = torch.zeros_like(scores), 0.0, 0
@@ -107,9 +107,11 @@ class _SoftmaxLoss(torch.autograd.Function):
                 part, aim = reading[start : start + _POSITIONS], wanted[start : start + _POSITIONS, None]
                 chances = torch.mm(part, weights.T).clamp_(max=_LARGEST)
                 found = chances.gather(1, aim)
-                right += int((found >= chances.amax(1, keepdim=True)).sum())
+                right += int((chances.argmax(1, keepdim=True) == aim).sum())
                 total = chances.exp_().sum(1, keepdim=True, dtype=torch.float32)
                 loss += float((total.log() - found).sum())
+                if not learns:
+                    continue
                 of_hidden[start : start + _POSITIONS] = torch.mm(chances, weights)[:, :width] / total
                 of_scores += torch.mm(chances.T, (part / total).to(dtype))
             return loss, right, of_scores
@@ -118,8 +120,9 @@ class _SoftmaxLoss(torch.autograd.Function):
         parts = [range(first * _POSITIONS, len(hidden), threads * _POSITIONS) for first in range(threads)]
         losses, rights, gradients = zip(*at_once(threads, work, parts), strict=True)
         of_scores = torch.stack(gradients).sum(0)
-        of_hidden -= scores[:, :width][wanted]
-        of_scores.index_add_(0, wanted, reading.to(scores.dtype), alpha=-1)
+        if learns:
+            of_hidden -= scores[:, :width][wanted]
+            of_scores.index_add_(0, wanted, reading.to(scores.dtype), alpha=-1)
         ctx.save_for_backward(of_hidden, of_scores)
         right = torch.tensor(sum(rights))
         ctx.mark_non_differentiable(right)

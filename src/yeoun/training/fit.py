@@ -101,6 +101,7 @@ def fit(
         folder.check(identity, resume, force)
     given, is_cut = train, valid is None
     train, valid = _held_out(train, valid, configuration.train, seed)
+    unlabelled = _unseen(unlabelled, valid)
     indexer = folder.indexer(configuration.text) if folder is not None and resume else None
     if start is not None:
         indexer = start.indexer_for(configuration.text)
@@ -108,8 +109,9 @@ def fit(
         # Now, while they have the room that the tokens of many rows will take.
         linear = fit_linear_models(train, configuration, seed)
         self_trained = None
-        if linear.ngrams is not None and len(unlabelled) >= TEXTS_A_ROW * len(train):
-            self_trained = self_train(linear.ngrams, train, valid, unlabelled, configuration)
+        is_weighed = label_weights(train, configuration.train) is not None
+        if linear.ngrams is not None and not is_weighed and len(unlabelled) >= TEXTS_A_ROW * len(train):
+            self_trained = self_train(linear.ngrams, train, valid, unlabelled, configuration, seed)
             if self_trained.helps:
                 linear = linear._replace(ngrams=self_trained.branch)
     if indexer is None and configuration.text.vocabulary_rows == "all":
@@ -155,7 +157,9 @@ def fit(
         with RANDOM_NUMBERS:
             final = fit_linear_models(given, configuration, seed)
             if final.ngrams is not None and self_trained is not None and self_trained.helps:
-                more = learn_more(final.ngrams, given, self_trained.texts, self_trained.scale, configuration)
+                more = learn_more(
+                    final.ngrams, given, self_trained.texts, self_trained.scale, configuration, seed
+                )
                 final = final._replace(ngrams=more)
         if final.ngrams is not None:
             weights |= {name: each * whole.ngram_scale for name, each in final.ngrams.parameters.items()}
@@ -217,6 +221,15 @@ def _held_out(
             f" {len(valid)} held out: add rows of it, take another seed, or give --valid"
         )
     return train, valid
+
+
+def _unseen(unlabelled: Sequence[str], valid: Dataset) -> Sequence[str]:
+    """Return the texts without labels that are none of the validation rows'."""
+    held_out = set(valid.texts)
+    kept = [row for row, text in enumerate(unlabelled) if text not in held_out]
+    if len(kept) == len(unlabelled):
+        return unlabelled
+    return Dataset(unlabelled, None, ()).take(np.array(kept, np.int64)).texts
 
 
 def _file_checksum(path: str) -> str | None:

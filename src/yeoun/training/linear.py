@@ -31,23 +31,26 @@ class LinearModels(NamedTuple):
 
 def fit_linear_models(train: Dataset, configuration: Configuration, seed: int) -> LinearModels:
     """Return both fitted on the training rows, of too many on some that `seed` draws."""
-    within = min(_BASELINE_ROWS, rows_within_reach(train.texts, linear.count_features))
+    within = min(_BASELINE_ROWS, rows_within_reach(train.texts, linear.count_features, _FEATURES))
     some = sample(train, within, seed)
     baseline, ngrams = fit_linear(some.texts, some.targets, len(some.label_names), some.weights), None
     rows = {"baseline_rows": len(some)}
     return_memory()
     if configuration.model.ngrams:
-        within = rows_within_reach(train.texts, partial(count_features, config=configuration.text))
-        some = sample(train, within, seed)
+        some = ngram_rows(train, configuration, seed)
         ngrams = fit_ngrams(some, configuration.text, label_weights(some, configuration.train))
         rows["ngram_rows"] = len(some)
         return_memory()
     return LinearModels(baseline, ngrams, {name: few for name, few in rows.items() if few < len(train)})
 
 
-def rows_within_reach(
-    texts: Sequence[str], count: Callable[[Sequence[str]], int], features: int = _FEATURES
-) -> int:
+def ngram_rows(train: Dataset, configuration: Configuration, seed: int) -> Dataset:
+    """Return the rows that the n-grams learn from: all, or of too many some that `seed` draws."""
+    count = partial(count_features, config=configuration.text)
+    return sample(train, rows_within_reach(train.texts, count, _FEATURES), seed)
+
+
+def rows_within_reach(texts: Sequence[str], count: Callable[[Sequence[str]], int], features: int) -> int:
     """Return of how many texts the features, which `count` counts, are no more than so many."""
     some = texts[:: len(texts) // 500 + 1]
     return max(1, int(features * len(some) / max(1, count(some))))

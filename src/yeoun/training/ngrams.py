@@ -26,6 +26,8 @@ _PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights s
 _TOLERANCE = 1e-2  # of the machine; with 1e-4 NSMC takes two thirds longer, for the same answers
 _WEIGHTS = 2**26  # of all n-grams and labels together, at 4 bytes each
 _NAIVE_BAYES = 0.5  # share of the naive-Bayes weight beside its mean
+_FEW_ROWS = 3_000  # of fewer, cross-validation says whether there is any
+_FOLDS = 4
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,50 @@ def fit_ngrams(train: Dataset, config: TextConfig, weights: Tensor | None = None
     scores = score_width(classes, "sigmoids" if train.is_multilabel else "softmax")
     indexer = NgramIndexer.fit(train.texts, config, _WEIGHTS // scores)
     features = _matrix(indexer, train.texts)
-    weight, bias = np.zeros((len(indexer), scores), np.float32), np.zeros(scores, np.float32)
-    for score in range(scores):
-        if train.is_multilabel:
-            target = labels[:, score]
-        else:
-            target = (labels == (1 if scores == 1 else score)).astype(np.int64)
-        counted = np.ones(len(labels), np.float32) if weights is None else weights.numpy()
-        counted = counted[:, score] if counted.ndim == 2 else counted
-        weight[:, score], bias[score] = _fit(features, target, counted)
+    targets = labels if labels.ndim == 2 else _one_against_others(labels, scores)
+    counted = np.ones(targets.shape, np.float32)
+    if weights is not None:
+        counted *= weights.numpy().reshape(len(labels), -1)
+    share = _NAIVE_BAYES if len(labels) >= _FEW_ROWS else _choose_share(features, targets, counted)
+    weight, bias = _fit_all(features, targets, counted, share)
     return NgramBranch(indexer, {"ngrams.weight": weight, "ngrams.bias": bias})
 
 
-def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> tuple[Floats, float]:
+def _one_against_others(labels: npt.NDArray[np.int64], scores: int) -> npt.NDArray[np.int64]:
+    """Return what each score tells apart, 0 or 1 in [rows, scores]; a single one is the second class's."""
+    first = 1 if scores == 1 else 0
+    return np.asarray(labels[:, None] == np.arange(first, first + scores), np.int64)
+
+
+def _choose_share(features: Any, targets: npt.NDArray[np.int64], counted: Floats) -> float:
+    """Return the share of the naive-Bayes weight: none, where more rows are answered rightly without it than
+    chance explains, each by machines that learned from others. In few long texts it is mere chance's."""
+    fold = np.random.default_rng(0).permutation(len(targets)) % _FOLDS
+    right = {}
+    for share in (_NAIVE_BAYES, 0.0):
+        found = np.zeros(targets.shape, np.float32)
+        for each in range(_FOLDS):
+            some, others = fold == each, fold != each
+            weight, bias = _fit_all(features[others], targets[others], counted[others], share)
+            found[some] = features[some] @ weight + bias
+        right[share] = ((found > 0) == targets).all(1)
+        if targets.shape[1] > 1 and (targets.sum(1) == 1).all():
+            right[share] = found.argmax(1) == targets.argmax(1)
+    won, lost = (int((right[a] & ~right[b]).sum()) for a, b in ((0.0, _NAIVE_BAYES), (_NAIVE_BAYES, 0.0)))
+    return 0.0 if won - lost > 2 * (won + lost) ** 0.5 else _NAIVE_BAYES
+
+
+def _fit_all(
+    features: Any, targets: npt.NDArray[np.int64], counted: Floats, share: float
+) -> tuple[Floats, Floats]:
+    """Return weight [features, scores] and bias [scores] of the machine of each column of `targets`."""
+    fitted = [_fit(features, *each, share) for each in zip(targets.T, counted.T, strict=True)]
+    return np.stack([weight for weight, _ in fitted], axis=1), np.array(
+        [bias for _, bias in fitted], np.float32
+    )
+
+
+def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats, share: float) -> tuple[Floats, float]:
     """Return weight [features] and bias [] of the machine that tells rows of `target` 1 from the others."""
     import scipy.sparse
     from sklearn.exceptions import ConvergenceWarning
@@ -70,9 +103,9 @@ def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> tuple
     if not (counts := weights > 0).all():
         features, target, weights = features[counts], target[counts], weights[counts]
     if target.all() or not target.any() or not features.shape[1]:  # nothing to learn, or to learn from
-        share = float(np.clip(target.mean(), 0.01, 0.99))
-        return np.zeros(features.shape[1], np.float32), float(np.log(share / (1 - share)))
-    ratio = _naive_bayes(features, target, weights)
+        mean = float(np.clip(target.mean(), 0.01, 0.99)) if len(target) else 0.5
+        return np.zeros(features.shape[1], np.float32), float(np.log(mean / (1 - mean)))
+    ratio = _naive_bayes(features, target, weights, share)
     values = np.multiply(
         features.data, ratio[features.indices], dtype=np.float64
     )  # as the machine wants them
@@ -84,14 +117,14 @@ def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> tuple
     return (machine.coef_[0] * ratio).astype(np.float32), float(machine.intercept_[0])
 
 
-def _naive_bayes(features: Any, target: npt.NDArray[np.int64], weights: Floats) -> Floats:
+def _naive_bayes(features: Any, target: npt.NDArray[np.int64], weights: Floats, share: float) -> Floats:
     """Return the weight of each feature, float32 [features]."""
     inside, outside = (
         np.bincount(features.indices, np.repeat(counted, np.diff(features.indptr)), features.shape[1]) + 1
         for counted in (weights * target, weights * (1 - target))
     )
     ratio = np.abs(np.log((inside / inside.sum()) / (outside / outside.sum())))
-    return np.asarray(_NAIVE_BAYES * ratio + (1 - _NAIVE_BAYES) * ratio.mean(), np.float32)
+    return np.asarray(share * ratio + (1 - share) * ratio.mean(), np.float32)
 
 
 def _matrix(indexer: NgramIndexer, texts: Sequence[str]) -> Any:

@@ -16,12 +16,13 @@ from ..config import Configuration
 from ..data.batches import Batch, answering_order, collate
 from ..data.rows import Dataset, fingerprint
 from ..data.tokens import TokenStore
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..nn.classifier import TextClassifier
 from ..nn.language import LanguageModel
 from ..nn.shards import cores_for_shards
 from ..pretrained import Pretrained
 from ..text.indexer import TextIndexer
+from ..text.morphemes import ANALYZERS, analyzer
 from .loop import IndexedRows, Learn, Outcome, Run, Score, go_on
 from .machine import RANDOM_NUMBERS, conditions, resolve_device, resolve_precision
 from .optimization import build_optimizer
@@ -57,15 +58,23 @@ def pretrain(
         raise ConfigError("train.pretrain_epochs = 0: expected 1 or more, passes over the texts")
     device = resolve_device(device)
     precision = resolve_precision(precision, device, configuration.model)
+    scheme = configuration.text.scheme
+    if configuration.model.vectors:
+        raise ConfigError(
+            f"model.vectors = {configuration.model.vectors!r}: expected none in pretraining alone"
+        )
     identity = {
         "configuration": configuration.to_mapping(),
         "texts": fingerprint(texts),
+        "analyzer": analyzer(scheme).version if scheme in ANALYZERS else None,
         **conditions(seed, device, precision),
     }
     if folder is not None:
         folder.check(identity, resume, force)
     order = np.random.default_rng([seed, 3]).permutation(len(texts))
-    kept, held_out = np.split(np.arange(len(texts))[order], [len(texts) - len(texts) // _HELD_OUT])
+    kept, held_out = np.split(
+        np.arange(len(texts))[order], [len(texts) - max(len(texts) > 1, len(texts) // _HELD_OUT)]
+    )
     kept.sort()
     indexer = folder.indexer(configuration.text) if folder is not None and resume else None
     learned = Dataset(texts, None, ()).take(kept).texts
@@ -102,6 +111,8 @@ def begin_pretraining(
     """Return the run in which embedding and encoder of `network` learn from `texts`. Its figures are of the
     texts held out, `validation_loss` in nats a token."""
     texts, held_out = (store.at_least(_SHORTEST) for store in (texts, held_out))
+    if not len(texts):
+        raise DataError(f"no text of at least {_SHORTEST} tokens: expected some, of which to guess the next")
     torch.manual_seed(seed)
     model = LanguageModel(network, torch.from_numpy(most_frequent(texts, network.embedding.num_embeddings)))
     model.to(network.embedding.weight.device)
@@ -187,14 +198,14 @@ def score_words(held_out: TokenStore) -> Score:
     return score
 
 
-def pretraining_figures(run: Run) -> dict[str, float]:
-    """Return what the run came to, for the metrics of a model."""
+def pretraining_figures(run: Run) -> dict[str, float | None]:
+    """Return what the run came to, for the metrics of a model; no perplexity where nothing was held out."""
     last = run.progress.history[-1]
     return {
         "texts": len(run.train.store),
         "tokens": len(run.train.store.token_ids),
         "epochs": run.progress.epoch,
         "seconds": round(run.progress.seconds, 2),
-        "perplexity": math.exp(last["validation_loss"]),
+        "perplexity": math.exp(last["validation_loss"]) if last["validation_loss"] else None,
         "next_token_accuracy": last["validation_accuracy"],
     }

@@ -19,9 +19,8 @@ from ..config import Configuration
 from ..data.rows import Dataset
 from ..inference import class_logits, to_probabilities
 from .combination import fit_scales
-from .linear import rows_within_reach
+from .linear import ngram_rows, rows_within_reach
 from .ngrams import NgramBranch, count_features, fit_ngrams
-from .objective import label_weights
 
 _FEATURES = 40_000_000  # of all texts without labels, at 32 bytes each
 _PULL = 1.0
@@ -46,6 +45,7 @@ def self_train(
     valid: Dataset,
     unlabelled: Sequence[str],
     configuration: Configuration,
+    seed: int,
 ) -> SelfTraining:
     """Return what `branch`, which learned from `train`, becomes with the `unlabelled` texts, or as many of
     them as memory has room for."""
@@ -53,29 +53,34 @@ def self_train(
     room = min(len(unlabelled), rows_within_reach(unlabelled, count, _FEATURES))
     texts = [unlabelled[int(row)] for row in np.linspace(0, len(unlabelled) - 1, room)]
     scale, before = _losses(branch, valid)
-    more = learn_more(branch, train, texts, scale, configuration)
+    more = learn_more(branch, train, texts, scale, configuration, seed)
     fallen = before - _losses(more, valid)[1]
     error = float(fallen.std()) / max(1, len(fallen)) ** 0.5
     return SelfTraining(more, texts, scale, float(fallen.mean()) > error)
 
 
 def learn_more(
-    branch: NgramBranch, train: Dataset, texts: Sequence[str], scale: float, configuration: Configuration
+    branch: NgramBranch,
+    train: Dataset,
+    texts: Sequence[str],
+    scale: float,
+    configuration: Configuration,
+    seed: int,
 ) -> NgramBranch:
-    """Return the n-grams fitted to the training rows and to `texts`, labelled by `branch`."""
+    """Return the n-grams fitted to the training rows, of too many to some, and to `texts`, which `branch`
+    labels."""
     several, classes = train.is_multilabel, len(train.label_names)
+    train = ngram_rows(train, configuration, seed)
     probabilities = to_probabilities(_logits(branch, texts, several) * np.float32(scale), several)
     if several:
         labels, sureness = (probabilities >= 0.5).astype(np.int64), np.abs(2 * probabilities - 1)
     else:
         labels = probabilities.argmax(1).astype(np.int64)
         sureness = (classes * probabilities.max(1) - 1) / (classes - 1)
-    known = label_weights(train, configuration.train)
-    weights = torch.ones(train.targets.shape) if known is None else known
     return fit_ngrams(
         Dataset([*train.texts, *texts], np.concatenate([train.targets, labels]), train.label_names),
         configuration.text,
-        torch.cat([weights, torch.from_numpy(np.asarray(sureness, np.float32))]),
+        torch.cat([torch.ones(train.targets.shape), torch.from_numpy(np.asarray(sureness, np.float32))]),
     )
 
 

@@ -109,13 +109,16 @@ class TrainingFolder:
 
     def remove(self) -> None:
         """Delete the folder, if it is there. Raises OutputError when it holds something else."""
+        gone = self.path.with_name(self.path.name + ".removed")
         if self.path.exists():
             names = {path.name for path in self.path.iterdir()}
             if names and not names & {"run.json", "tokenizer.json", "state.safetensors"}:
                 raise OutputError(
                     f"{self.path}: holds no training state; move it away or choose another place"
                 )
-        shutil.rmtree(self.path, ignore_errors=True)
+            shutil.rmtree(gone, ignore_errors=True)
+            self.path.rename(gone)  # at once, so that a removal cut halfway leaves nothing by this name
+        shutil.rmtree(gone, ignore_errors=True)
 
     def indexer(self, config: TextConfig) -> TextIndexer | None:
         """Return the indexer of the run in the folder, None where there is none."""
