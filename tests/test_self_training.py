@@ -64,4 +64,4 @@ def test_rows_of_several_labels_learn_from_texts_too() -> None:
     bundle = fit(
         make_lists(80), configuration(model__head="sigmoids"), unlabelled=list(make_lists(500, seed=3).texts)
     )
-    assert bundle.metrics["self_training"]["texts"] == 500
+    assert 490 <= bundle.metrics["self_training"]["texts"] <= 500  # not those of validation rows
