@@ -28,8 +28,7 @@ from yeoun.text import ngrams
 from yeoun.text.indexer import Indexed
 from yeoun.text.ngrams import NgramIndexer, count_ngrams
 from yeoun.text.normalization import normalize
-from yeoun.training.linear import rows_within_reach
-from yeoun.training.ngrams import NgramBranch, count_features, fit_ngrams
+from yeoun.training.ngrams import NgramBranch, count_features, fit_ngrams, rows_within_reach
 
 # A busy machine is no failure.
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -299,7 +298,7 @@ def test_so_many_rows_are_learned_from_as_their_ngrams_leave_room(monkeypatch: p
     def within(texts: list[str], words: int) -> int:
         return rows_within_reach(texts, lambda some: count_features(some, TextConfig(word_ngrams=words)))
 
-    monkeypatch.setattr("yeoun.training.linear._FEATURES", 1000)
+    monkeypatch.setattr("yeoun.training.ngrams._FEATURES", 1000)
     assert within(["a b c d"] * 50, 1) == 250
     assert within(["a b c d"] * 5000, 2) == 142
     assert within(["a"] * 3, 0) >= 3

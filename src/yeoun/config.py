@@ -290,3 +290,8 @@ def _section(cls: type[_Part], section: str, values: Any) -> _Part:
     if not isinstance(values, Mapping):
         raise ConfigError(f"section {section!r}: got {values!r}, expected a table of keys")
     return cls(**typed_values(cls, section, values))
+
+
+def score_width(classes: int, head: str) -> int:
+    """Return how many scores a linear model gives: one for two classes, else one a class or label."""
+    return 1 if classes == 2 and head != "sigmoids" else classes

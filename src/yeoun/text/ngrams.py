@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..config import TextConfig
-from .normalization import normalize
+from .normalization import plain
 
 _BITS = 22
 _CHUNK = 2**19  # characters of texts that are counted together, at some 200 bytes each
@@ -116,12 +116,8 @@ def count_ngrams(
     words, characters: the longest runs. ids: int32 [buckets], what to return in place of a bucket; those of
     which it is negative are left out.
     """
-    lines = (" ".join(normalize(text).lower().split()) for text in texts)
-    joined = "".join(f" {line} \n" for line in lines)
-    codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
-    row = np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE)
     keys = [np.zeros(0, np.int64)]
-    for rows, hashes in (*_word_runs(codes, row, words), *_character_runs(codes, row, characters)):
+    for rows, hashes in hash_runs(texts, words, characters):
         found: npt.NDArray[np.integer] = _buckets(hashes)
         if ids is not None:
             found = ids[found]
@@ -132,6 +128,16 @@ def count_ngrams(
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
     different = ordered[starts]
     return different >> _BITS, different & (2**_BITS - 1), np.diff(starts, append=len(ordered))
+
+
+def hash_runs(texts: Sequence[str], words: int, characters: int) -> Iterator[tuple[Rows, Hashes]]:
+    """Yield row and hash of every run of one word, of two, up to `words`, then of as many characters; rows
+    rise within each length."""
+    joined = "".join(f" {plain(text)} \n" for text in texts)
+    codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
+    row = np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE)
+    yield from _word_runs(codes, row, words)
+    yield from _character_runs(codes, row, characters)
 
 
 def chunks(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,11 +12,10 @@ from ..data.rows import Dataset
 from ..evaluation import linear
 from ..evaluation.linear import LinearBaseline, fit_linear
 from ..process import return_memory
-from .ngrams import NgramBranch, count_features, fit_ngrams
+from .ngrams import NgramBranch, count_features, fit_ngrams, rows_within_reach
 from .objective import label_weights
 
 _BASELINE_ROWS = 160_000  # of more, the baseline learns from so many
-_FEATURES = 20_000_000  # of all texts that a machine learns from, at 32 bytes each
 
 
 class LinearModels(NamedTuple):
@@ -43,12 +41,6 @@ def fit_linear_models(train: Dataset, configuration: Configuration, seed: int) -
         rows["ngram_rows"] = len(some)
         return_memory()
     return LinearModels(baseline, ngrams, {name: few for name, few in rows.items() if few < len(train)})
-
-
-def rows_within_reach(texts: Sequence[str], count: Callable[[Sequence[str]], int]) -> int:
-    """Return of how many texts the features, which `count` counts, fit into the memory of a machine."""
-    some = texts[:: len(texts) // 500 + 1]
-    return max(1, int(_FEATURES * len(some) / max(1, count(some))))
 
 
 def sample(train: Dataset, rows: int, seed: int) -> Dataset:
