@@ -70,7 +70,7 @@ def test_a_quoted_table_is_read_in_every_encoding(
     table = read_dataset(written(tmp_path / f"reviews.2024{suffix}{compression}", content))
     assert pairs(table.dataset) == ROWS
     assert table.dataset.label_names == ("negative", "positive")
-    assert (table.text_column, table.label_column, table.bad_rows) == ("text", "label", 0)
+    assert (table.text_column, table.label_column, table.bad_rows) == ("text", "label", ())
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..card import FIGURES
-from ..data.rows import Dataset, require_kind
+from ..data.rows import require_kind
 from ..data.sources import read_source
 from ..errors import DataError, UsageError
 from .display import describe, emit, in_words, note_picture, picture_path
@@ -69,9 +69,4 @@ def run(options: argparse.Namespace) -> None:
         mark = "" if np.array_equal(chosen[i], rows.targets[i]) else "   <- wrong"
         text = " ".join(rows.texts[i].split())
         print(f"  {text[:72]}{'...' if len(text) > 72 else ''}")
-        print(f"    {in_words(answer)}; truth {_truth(rows, i)}{mark}")
-
-
-def _truth(rows: Dataset, i: int) -> str:
-    labels = np.flatnonzero(rows.targets[i]) if rows.is_multilabel else [rows.targets[i]]
-    return ", ".join(rows.label_names[label] for label in labels) or "none"
+        print(f"    {in_words(answer)}; truth {rows.named(rows.targets[i])}{mark}")
