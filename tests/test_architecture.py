@@ -14,7 +14,7 @@ import yeoun
 ROOT = Path(yeoun.__file__).parent
 DOCS = Path(__file__).parent.parent / "docs"
 FLOORS = [
-    {"errors", "version", "files", "process"},
+    {"errors", "version", "files", "process", "testing"},
     {"fields"},
     {"config"},
     {"presets", "recipes"},
@@ -23,7 +23,7 @@ FLOORS = [
     {"card"},
     {"bundle"},
     {"inference", "training", "export"},
-    {"explain"},
+    {"explain", "doctor"},
     {"plots"},
     {"estimator", "reproduce", "bulk"},
     {"cli"},

@@ -119,6 +119,16 @@ def build_parser() -> argparse.ArgumentParser:
     explain.add_argument("--force", action="store_true", help="replace the picture")
     _json(explain)
 
+    doctor = verbs.add_parser("doctor", help="find what is wrong with rows, or a model that reads padding")
+    _source(doctor, optional=True)
+    doctor.add_argument(
+        "--test", metavar="SOURCE", help="test rows, of which none should be among the others"
+    )
+    doctor.add_argument(
+        "--model", metavar="MODULE:CALLABLE", help="texts to probabilities: does padding count?"
+    )
+    _json(doctor)
+
     export = verbs.add_parser("export", help="add the network to BUNDLE as an ONNX graph")
     export.add_argument("bundle", metavar="BUNDLE")
     export.add_argument("--onnx", nargs="?", const="", metavar="FILE", help="in fp32; FILE gets a copy")
@@ -162,8 +172,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="a file, or imdb, nsmc, 20news (also :test)")
+def _source(parser: argparse.ArgumentParser, optional: bool = False) -> None:
+    help_text = "a file, or imdb, nsmc, 20news (also :test)"
+    parser.add_argument("source", nargs="?" if optional else None, metavar="SOURCE", help=help_text)
     parser.add_argument("--text", metavar="COLUMN", help="the text column")
     parser.add_argument("--label", metavar="COLUMN", help="the label column")
     parser.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
