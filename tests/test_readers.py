@@ -294,7 +294,7 @@ def with_bad_rows(good: int, bad: int, broken: str) -> str:
 def test_up_to_one_per_cent_of_bad_rows_is_left_out_and_counted(tmp_path: Path, broken: str) -> None:
     table = read_dataset(written(tmp_path / "x.csv", with_bad_rows(198, 2, broken)))
     assert len(table.dataset) == 198
-    assert table.bad_rows == 2
+    assert table.bad_rows == (2, 3)
     assert list(table.dataset.texts) == [f"text {i}" for i in range(198)]
 
 
