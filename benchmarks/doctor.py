@@ -1,9 +1,10 @@
 """Does the doctor find what is wrong?
 
-`labels`: of 5 % of a corpus's training labels, turned to another one at random, how many stand within the first
-7.5 % of all rows, the likeliest errors in front; how many the finding lists, and how many of those it lists were
-turned (the others are errors of the corpus, or hard). `copies`: what stands in two parts of IMDb, and among 150,000
-rows of NSMC and all 90,000 of IMDb, the seconds and the memory that finding it takes, each in a process of its own.
+`labels`: 5 % of a corpus's training labels are turned to another one at random. How many of them stand within
+the first 7.5 % of all rows, the likeliest errors in front? How many rows does the finding list, and how many
+of those were turned? (The others are errors of the corpus, or hard.) `copies`: what stands twice among NSMC's
+150,000 rows, among all 90,000 of IMDb, and in two of its parts; the seconds and the memory that finding it
+takes, each in a process of its own.
 """
 
 from __future__ import annotations

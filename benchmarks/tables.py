@@ -8,6 +8,7 @@ from statistics import mean, median
 
 from accuracy_tables import TABLES as ACCURACY
 from accuracy_tables import spread
+from doctor_tables import TABLES as DOCTOR
 from performance_tables import TABLES as PERFORMANCE
 from record import RESULTS, result
 
@@ -22,6 +23,7 @@ DOCUMENTS = (
     "docs/results.md",
     "docs/performance.md",
     "docs/accuracy.md",
+    "docs/doctor.md",
 )
 
 
@@ -180,6 +182,7 @@ KOREAN = {
 
 TABLES = {
     **ACCURACY,
+    **DOCTOR,
     "recipes": recipes,
     "defects": recipe_defects,
     "sentences": sentences,

@@ -48,7 +48,7 @@ def test_none_is_missed_where_texts_are_looked_at_in_many_small_lots(monkeypatch
     texts += [f"{text} again" for text in texts[::3]]
     whole = similar_pairs(texts)
     assert len(whole.first) >= 50
-    monkeypatch.setattr(similarity, "_ROWS", 7)
+    monkeypatch.setattr(similarity, "_MEETINGS", 7)
     monkeypatch.setattr(similarity, "_COMPARED", 11)
     for one, other in zip(whole, similar_pairs(texts), strict=True):
         assert sorted(one) == sorted(other)

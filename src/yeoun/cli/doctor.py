@@ -81,8 +81,9 @@ def _ask(predict: Callable[..., Any], table: Table) -> tuple[list[Finding], int]
 
 
 def _show(finding: Finding, table: Table) -> None:
+    """Print a finding: some of its rows, and what it advises."""
     print(f"\n{finding.kind}: {len(finding.rows):,} row{'s' * (len(finding.rows) != 1)}")
-    places = dict(zip(table.row_numbers.tolist(), range(len(table.dataset)), strict=True))
+    places = {row: place for place, row in enumerate(table.row_numbers.tolist())}
     for i, row in enumerate(finding.rows[:_EXAMPLES]):
         beside = ""
         if finding.like:

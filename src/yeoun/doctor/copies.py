@@ -66,7 +66,7 @@ def conflicts(examined: Examination) -> Finding | None:
     first = examined.first[: len(rows)]
     label = np.unique(rows.targets, axis=0, return_inverse=True)[1].ravel()
     differs = label != label[first]
-    other = _nearest(first[differs][::-1], np.flatnonzero(differs)[::-1], len(rows))
+    other = _nearest(first[differs], np.flatnonzero(differs), len(rows))
     places = np.flatnonzero(other[first] >= 0)
     places = places[np.argsort(first[places], kind="stable")]
     like = np.where(differs, first, other[first])[places]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -29,10 +30,10 @@ class Finding:
     """
 
     kind: str
-    rows: list[int]
+    rows: Sequence[int]
     advice: str
-    like: list[int]
-    suggested: list[str]
+    like: Sequence[int] = ()
+    suggested: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `doctor --json` prints of it."""
@@ -89,13 +90,13 @@ class Examination:
         places: Places,
         advice: str,
         like: Places | None = None,
-        suggested: list[str] | None = None,
+        suggested: Sequence[str] = (),
     ) -> Finding | None:
         """Return the finding of these places, None where there are none."""
         if not len(places):
             return None
-        like_rows = [] if like is None else self.numbers[like].tolist()
-        return Finding(kind, self.numbers[places].tolist(), advice, like_rows, suggested or [])
+        like_rows = () if like is None else self.numbers[like].tolist()
+        return Finding(kind, self.numbers[places].tolist(), advice, like_rows, suggested)
 
     def _texts(self) -> chain[str]:
         return chain(self.rows.texts, self.test.dataset.texts if self.test else [])

@@ -9,6 +9,7 @@ that meet there are compared, and none is missed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..evaluation.linear import analyzer_of
 from ..text.ngrams import chunks, hash_runs
 
 SIMILAR = 0.8  # from which on two texts are called nearly the same
-_ROWS = 10_000  # texts whose neighbours are looked for together
+_MEETINGS = 20_000_000  # of texts in their rarest pairs, that are looked at together
 _COMPARED = 100_000  # pairs of texts that are compared together
 Rows = npt.NDArray[np.int64]
 
@@ -39,10 +40,12 @@ def similar_pairs(texts: Sequence[str], threshold: float = SIMILAR) -> Pairs:
     sets = _sets(texts)
     sizes = np.diff(sets.indptr)
     rarest = _rarest(sets, sizes, threshold)
-    with_it = rarest.T.tocsr()
+    by_pair = rarest.T.tocsr()
+    meetings = (rarest @ np.diff(by_pair.indptr)).cumsum()
+    starts = np.flatnonzero(np.diff(meetings // _MEETINGS, prepend=-1))
     found = [Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
-    for start in range(0, len(texts), _ROWS):
-        met = (rarest[start : start + _ROWS] @ with_it).tocoo()
+    for start, end in pairwise([*starts, len(texts)]):
+        met = (rarest[start:end] @ by_pair).tocoo()
         first, second = met.row.astype(np.int64) + start, met.col.astype(np.int64)
         smaller, larger = np.minimum(sizes[first], sizes[second]), np.maximum(sizes[first], sizes[second])
         worth_it = np.flatnonzero((first < second) & (smaller >= threshold * larger))

@@ -15,7 +15,7 @@ from .examination import Examination, Finding
 _TIMES = 10  # as many rows as a label has, from which on it is called rare
 _TEXTS = 20_000  # from which the vocabulary is made that counts tokens
 _ODD = re.compile(
-    "[\ufffd\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]"  # replaced, halved, control
+    "[\ufffd\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"  # replaced, halved, control
     "|[\xc2-\xf4][\x80-\xbf\u0152-\u0178\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]+"  # UTF-8 read as Latin
     "|[\xa1-\xfe]{4,}"  # CP949 read as Latin
 )
@@ -31,14 +31,13 @@ def empty(examined: Examination) -> Finding | None:
 def encoding(examined: Examination) -> Finding | None:
     """Return the rows that could not be read, and those whose characters were read in a wrong encoding."""
     odd = [place for place, text in enumerate(examined.rows.texts) if is_broken(text)]
-    rows = [*examined.source.bad_rows, *examined.numbers[odd].tolist()]
-    unread = len(examined.source.bad_rows)
+    unread = examined.source.bad_rows
+    rows = sorted([*unread, *examined.numbers[odd].tolist()])
     advice = (
-        f"{unread:,} could not be read (too few or too many cells, or no label), the others hold characters"
-        " that a wrong encoding leaves behind, or control characters. Mend the source, or read it in its own"
-        " encoding"
+        f"{len(unread):,} could not be read (too few or too many cells, or no label), {len(odd):,} hold"
+        " control characters or what a wrong encoding leaves behind. Mend them where they come from"
     )
-    return Finding("encoding", rows, advice, [], []) if rows else None
+    return Finding("encoding", rows, advice) if rows else None
 
 
 def is_broken(text: str) -> bool:
@@ -65,7 +64,8 @@ def truncated(examined: Examination) -> Finding | None:
     rows = examined.rows
     config = resolve("balanced", statistics(rows)).text
     limit = config.maximum_length
-    places = np.flatnonzero([len(text) > limit for text in rows.texts])  # a token has a character or more
+    is_long = np.array([len(text) > limit for text in rows.texts], bool)  # a token has a character or more
+    places = np.flatnonzero(is_long & ~examined.is_empty[: len(rows)])
     if not len(places):
         return None
     indexer = TextIndexer.fit(rows.texts[:: len(rows) // _TEXTS + 1], replace(config, maximum_length=0))
