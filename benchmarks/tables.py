@@ -9,6 +9,7 @@ from statistics import mean, median
 from accuracy_tables import TABLES as ACCURACY
 from accuracy_tables import spread
 from comparison_tables import TABLES as COMPARISON
+from doctor_tables import TABLES as DOCTOR
 from explanation_tables import TABLES as EXPLANATIONS
 from performance_tables import TABLES as PERFORMANCE
 from record import RESULTS, result
@@ -28,6 +29,7 @@ DOCUMENTS = (
     "docs/explanations.md",
     "docs/comparing.md",
     "docs/report.md",
+    "docs/doctor.md",
 )
 
 
@@ -186,6 +188,7 @@ KOREAN = {
 
 TABLES = {
     **ACCURACY,
+    **DOCTOR,
     "recipes": recipes,
     "defects": recipe_defects,
     "sentences": sentences,

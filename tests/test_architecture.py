@@ -14,7 +14,7 @@ import yeoun
 ROOT = Path(yeoun.__file__).parent
 DOCS = Path(__file__).parent.parent / "docs"
 FLOORS = [
-    {"errors", "version", "files", "process"},
+    {"errors", "version", "files", "process", "testing"},
     {"sealed"},
     {"fields"},
     {"config"},
@@ -26,7 +26,7 @@ FLOORS = [
     {"inference", "training", "export"},
     {"runs"},
     {"compare"},
-    {"explain"},
+    {"explain", "doctor"},
     {"plots", "report"},
     {"estimator", "reproduce", "bulk"},
     {"cli"},

@@ -17,7 +17,7 @@ from yeoun.cli import main
 
 ROOT = Path(__file__).parent.parent
 LEARN = ROOT / "docs" / "learn"
-PAGES = ("1-shapes", "2-by-hand", "3-gradients", "4-gates", "5-padding")
+PAGES = ("1-shapes", "2-by-hand", "3-gradients", "4-gates", "5-padding", "6-checking")
 NUMBER = re.compile(r"-?\d+\.\d+|-?\d+e[+-]\d+")  # what is measured; whole numbers are exact
 
 

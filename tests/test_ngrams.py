@@ -29,8 +29,7 @@ from yeoun.text import ngrams
 from yeoun.text.indexer import Indexed
 from yeoun.text.ngrams import NgramIndexer, count_ngrams
 from yeoun.text.normalization import normalize
-from yeoun.training.linear import rows_within_reach
-from yeoun.training.ngrams import NgramBranch, _choose_share, count_features, fit_ngrams
+from yeoun.training.ngrams import NgramBranch, _choose_share, count_features, fit_ngrams, rows_within_reach
 
 # A busy machine is no failure.
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -327,4 +326,4 @@ def test_naive_bayes_weights_go_where_they_are_of_mere_chance(rare: int, share: 
     for row in others:
         row[generator.integers(0, 6_000, rare)] = 0.3
     features = csr_matrix(np.hstack([telling, others]).astype(np.float32))
-    assert _choose_share(features, target[:, None], np.ones((rows, 1), np.float32)) == share
+    assert _choose_share(features, target, 2) == share

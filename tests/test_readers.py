@@ -70,7 +70,7 @@ def test_a_quoted_table_is_read_in_every_encoding(
     table = read_dataset(written(tmp_path / f"reviews.2024{suffix}{compression}", content))
     assert pairs(table.dataset) == ROWS
     assert table.dataset.label_names == ("negative", "positive")
-    assert (table.text_column, table.label_column, table.bad_rows) == ("text", "label", 0)
+    assert (table.text_column, table.label_column, table.bad_rows) == ("text", "label", ())
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
@@ -294,7 +294,7 @@ def with_bad_rows(good: int, bad: int, broken: str) -> str:
 def test_up_to_one_per_cent_of_bad_rows_is_left_out_and_counted(tmp_path: Path, broken: str) -> None:
     table = read_dataset(written(tmp_path / "x.csv", with_bad_rows(198, 2, broken)))
     assert len(table.dataset) == 198
-    assert table.bad_rows == 2
+    assert table.bad_rows == (2, 3)
     assert list(table.dataset.texts) == [f"text {i}" for i in range(198)]
 
 

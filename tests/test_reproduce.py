@@ -36,7 +36,7 @@ def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every corpus is 120 rows that can be learned."""
 
     def read_source(source: str, data_dir: str | None = None, names: Any = None) -> Table:
-        return Table(make_rows(120, seed=len(source)), None, None, bad_rows=0)
+        return Table(make_rows(120, seed=len(source)))
 
     monkeypatch.setattr(module, "read_source", read_source)
 

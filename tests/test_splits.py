@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from yeoun.data.rows import Dataset, labelled
-from yeoun.data.splits import pandas_sample, random_split, scikit_learn_split, stratified_split
+from yeoun.data.splits import (
+    pandas_sample,
+    random_split,
+    scikit_learn_split,
+    stratified_folds,
+    stratified_split,
+)
 from yeoun.errors import DataError
 
 # A busy machine is no failure.
@@ -165,3 +171,16 @@ def test_the_articles_splits_have_their_sizes(rows: int) -> None:
     assert [side.tolist() for side in got] == [side.tolist() for side in expected]
     sample = pd.DataFrame({"row": np.arange(rows)}).sample(frac=0.9, random_state=42)
     assert pandas_sample(rows, 0.9, 42)[0].tolist() == sample["row"].tolist()
+
+
+def test_each_fold_has_its_share_of_each_class_and_all_rows_of_a_text() -> None:
+    rows = dataset_of([50, 20, 7], copies=3)
+    fold = stratified_folds(rows, 5, seed=0)
+    for label, texts in enumerate([50, 20, 7]):
+        rows_in_fold = np.bincount(fold[rows.targets == label], minlength=5)
+        assert rows_in_fold.sum() == 3 * texts
+        assert rows_in_fold.max() - rows_in_fold.min() <= 3
+    for text in set(rows.texts):
+        assert len(set(fold[[other == text for other in rows.texts]])) == 1
+    assert (stratified_folds(rows, 5, seed=0) == fold).all()
+    assert (stratified_folds(rows, 5, seed=1) != fold).any()

@@ -306,3 +306,8 @@ def read_assignments(pairs: Sequence[str]) -> dict[str, str]:
             raise ConfigError(f"{pair!r}: expected section.key=value")
         values[key] = value
     return values
+
+
+def score_width(classes: int, head: str) -> int:
+    """Return how many scores a linear model gives: one for two classes, else one a class or label."""
+    return 1 if classes == 2 and head != "sigmoids" else classes

@@ -137,9 +137,19 @@ def build_parser() -> argparse.ArgumentParser:
 
     report = verbs.add_parser("report", help="write a report as one HTML file")
     report.add_argument("bundle", metavar="BUNDLE")
-    _source(report, nargs="?")
+    _source(report, optional=True)
     report.add_argument("--out", required=True, metavar="FILE.html", help="where the report will lie")
     report.add_argument("--force", action="store_true", help="replace FILE.html")
+
+    doctor = verbs.add_parser("doctor", help="find what is wrong with rows, or a model that reads padding")
+    _source(doctor, optional=True)
+    doctor.add_argument(
+        "--test", metavar="SOURCE", help="test rows, of which none should be among the others"
+    )
+    doctor.add_argument(
+        "--model", metavar="MODULE:CALLABLE", help="texts to probabilities: does padding count?"
+    )
+    _json(doctor)
 
     export = verbs.add_parser("export", help="add the network to BUNDLE as an ONNX graph")
     export.add_argument("bundle", metavar="BUNDLE")
@@ -197,9 +207,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _source(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
-    words = "a file, or imdb, nsmc, 20news (also :test)"
-    parser.add_argument("source", nargs=nargs, metavar="SOURCE", help=words)
+def _source(parser: argparse.ArgumentParser, optional: bool = False) -> None:
+    help_text = "a file, or imdb, nsmc, 20news (also :test)"
+    parser.add_argument("source", nargs="?" if optional else None, metavar="SOURCE", help=help_text)
     parser.add_argument("--text", metavar="COLUMN", help="the text column")
     parser.add_argument("--label", metavar="COLUMN", help="the label column")
     parser.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")

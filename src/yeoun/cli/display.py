@@ -76,7 +76,7 @@ def describe(table: Table, guessed: bool) -> None:
     if table.dataset.is_multilabel:
         note(f"several labels a row, {table.dataset.targets.sum(1).mean():.2f} on average")
     if table.bad_rows:
-        note(f"{table.bad_rows} rows could not be read and are left out")
+        note(f"{len(table.bad_rows)} rows could not be read and are left out")
 
 
 class TrainingDisplay:

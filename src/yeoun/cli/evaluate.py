@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
         mark = "" if np.array_equal(chosen[i], rows.targets[i]) else "   <- wrong"
         text = " ".join(rows.texts[i].split())
         print(f"  {text[:72]}{'...' if len(text) > 72 else ''}")
-        print(f"    {in_words(answer)}; truth {_truth(rows, i)}{mark}")
+        print(f"    {in_words(answer)}; truth {rows.named(rows.targets[i])}{mark}")
 
 
 def _measure_faithfulness(bundle: ModelBundle, rows: Dataset) -> dict[str, Any]:
@@ -119,8 +119,3 @@ def _print_faithfulness(figures: dict[str, Any]) -> None:
             print(f"{method:<21}{way:<7}{without:.4f}  {interval}  {found[way]['sufficiency']:.4f}{times}")
         if "randomized" in found:
             print(f"{'':<21}rank correlation with the scores of shuffled weights {found['randomized']:.2f}")
-
-
-def _truth(rows: Dataset, i: int) -> str:
-    labels = np.flatnonzero(rows.targets[i]) if rows.is_multilabel else [rows.targets[i]]
-    return ", ".join(rows.label_names[label] for label in labels) or "none"

@@ -57,6 +57,13 @@ class Dataset:
         """Return the numbers of the rows that have the label, ascending."""
         return np.flatnonzero(self.targets[:, label] == 1 if self.is_multilabel else self.targets == label)
 
+    def named(self, label: npt.NDArray[np.int64]) -> str:
+        """Return the name of a row's label, or the names of several, "none" without any."""
+        return (
+            ", ".join(self.label_names[i] for i in (np.flatnonzero(label) if label.ndim else [label]))
+            or "none"
+        )
+
     def fingerprint(self) -> str:
         """Return a SHA-256 over texts, labels, weights and their order."""
         digest = hashlib.sha256(repr(self.label_names).encode())

@@ -39,7 +39,7 @@ def read_source(
     if names is not None and dataset.labels is not None:
         found = [dataset.label_names[i] for i in dataset.labels]
         dataset = Dataset(dataset.texts, label_indices(found, tuple(names)), tuple(names))
-    return Table(dataset, None, None, bad_rows=0)
+    return Table(dataset)
 
 
 def read_texts(source: str, text: str | None = None, data_dir: str | None = None) -> Sequence[str]:

@@ -3,7 +3,7 @@ articles' own splits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
@@ -27,7 +27,7 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
     Raises DataError when nothing could be held out.
     """
     strata = _strata(dataset)
-    group = _first_rows(dataset.texts)
+    group = first_rows(dataset.texts)
     leaders = np.unique(group)
     leader_labels = strata[leaders]
     generator = np.random.default_rng([seed, 0])
@@ -56,7 +56,17 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
-def _first_rows(texts: Sequence[str]) -> Rows:
+def stratified_folds(dataset: Dataset, folds: int, seed: int) -> Rows:
+    """Return the fold of each row, from 0: each has its share of each class, and all rows of a text."""
+    first = first_rows(dataset.texts)
+    texts = np.random.default_rng([seed, 0]).permutation(np.unique(first))
+    texts = texts[np.argsort(_strata(dataset)[texts], kind="stable")]
+    fold = np.zeros(len(dataset), np.int64)
+    fold[texts] = np.arange(len(texts)) % folds
+    return fold[first]
+
+
+def first_rows(texts: Iterable[str]) -> Rows:
     """Return for each text the number of the first row with the same one, told by 64 bits of a hash."""
     digests = (blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
     hashes = np.fromiter((int.from_bytes(digest, "little", signed=True) for digest in digests), np.int64)

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import DataError
 from .readers import Row, as_cell, read_rows
 from .rows import Dataset, label_indices, labelled, labelled_with_several
@@ -21,12 +24,20 @@ BAD_ROWS_ALLOWED = 0.01
 
 @dataclass(frozen=True)
 class Table:
-    """The rows that could be read, and the columns of the file they came from (a corpus has none)."""
+    """The rows that could be read, and the columns of the file they came from (a corpus has none).
+
+    bad_rows: the numbers, from 1 after the header, of those that could not be read, ascending.
+    """
 
     dataset: Dataset
-    text_column: str | None
-    label_column: str | None
-    bad_rows: int
+    text_column: str | None = None
+    label_column: str | None = None
+    bad_rows: tuple[int, ...] = ()
+
+    @property
+    def row_numbers(self) -> npt.NDArray[np.int64]:
+        """The number of each row of the dataset in its file, from 1 after the header."""
+        return np.setdiff1d(np.arange(1, len(self.dataset) + len(self.bad_rows) + 1), self.bad_rows)
 
 
 def read_dataset(
@@ -44,7 +55,7 @@ def read_dataset(
     """
     labels: list[str | list[str]] = []
     first_bad: Row | None = None
-    bad_rows = 0
+    bad_rows: list[int] = []
     columns: tuple[str, str] | None = None
     with TextWriter() as texts:
         for row in read_rows(path):
@@ -52,21 +63,22 @@ def read_dataset(
                 columns = pick_columns(path, list(row.cells), text, label)
             read = _read(row, columns, labels)
             if isinstance(read, Row):
-                first_bad, bad_rows = first_bad or read, bad_rows + 1
+                first_bad = first_bad or read
+                bad_rows.append(read.number)
             else:
                 texts.append(read[0])
                 labels.append(read[1])
         whole = texts.finish()
-    rows = len(labels) + bad_rows
+    rows = len(labels) + len(bad_rows)
     if not rows:
         raise DataError(f"{path}: no rows; expected a header and at least one row")
-    if first_bad is not None and bad_rows > BAD_ROWS_ALLOWED * rows:
+    if first_bad is not None and len(bad_rows) > BAD_ROWS_ALLOWED * rows:
         raise DataError(
-            f"{path}, line {first_bad.line}: {first_bad.error}; {bad_rows} of {rows} rows are like it and at"
-            " most 1 % may be; mend or remove them"
+            f"{path}, line {first_bad.line}: {first_bad.error}; {len(bad_rows)} of {rows} rows are like it"
+            " and at most 1 % may be; mend or remove them"
         )
     assert columns is not None
-    return Table(_dataset(whole, labels, names), *columns, bad_rows=bad_rows)
+    return Table(_dataset(whole, labels, names), *columns, bad_rows=tuple(bad_rows))
 
 
 def _read(

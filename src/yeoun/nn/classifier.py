@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..config import ModelConfig
+from ..config import ModelConfig, score_width
 from .convolution import ConvolutionStack
 from .counts import CountCell, count_weight, weigh_counts
 from .dropout import locked_dropout, word_dropout
@@ -93,11 +93,6 @@ class TextClassifier(nn.Module):
         scores: Tensor = self.ngrams(features)
         # Of two classes the single score stands for the second.
         return logits + functional.pad(scores, (logits.shape[1] - scores.shape[1], 0))
-
-
-def score_width(classes: int, head: str) -> int:
-    """Return how many scores a linear model gives: one for two classes, else one a class or label."""
-    return 1 if classes == 2 and head != "sigmoids" else classes
 
 
 def build_encoder(config: ModelConfig) -> RecurrentStack | ConvolutionStack | CountCell:

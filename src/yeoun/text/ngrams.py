@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..config import TextConfig
-from .normalization import align, normalize
+from .normalization import align, normalize, plain
 
 _BITS = 22
 _CHUNK = 2**19  # characters of texts that are counted together, at some 200 bytes each
@@ -153,10 +153,8 @@ def count_ngrams(
     words, characters: the longest runs. ids: int32 [buckets], what to return in place of a bucket; those of
     which it is negative are left out.
     """
-    codes, row = _lines(texts)
     keys = [np.zeros(0, np.int64)]
-    for starts, _, hashes in _runs(codes, row, words, characters):
-        rows = row[starts]
+    for rows, hashes in hash_runs(texts, words, characters):
         found: npt.NDArray[np.integer] = _buckets(hashes)
         if ids is not None:
             found = ids[found]
@@ -185,6 +183,14 @@ def join_features(parts: Sequence[Features]) -> Features:
     return Features(np.concatenate(ids), np.concatenate(values), np.concatenate([[0], lengths.cumsum()]))
 
 
+def hash_runs(texts: Sequence[str], words: int, characters: int) -> Iterator[tuple[Rows, Hashes]]:
+    """Yield row and hash of every run of one word, of two, up to `words`, then of as many characters; rows
+    rise within each length."""
+    codes, row = _lines(texts)
+    for starts, _, hashes in _runs(codes, row, words, characters):
+        yield row[starts], hashes
+
+
 def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
     """Yield the texts in order, so many at a time as are counted together; an empty chunk may end them."""
     waiting, characters = [], 0
@@ -199,8 +205,7 @@ def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
 
 def _lines(texts: Iterable[str]) -> tuple[Codes, Rows]:
     """Return the code points of all texts, each on a line of its own between blanks, and the text of each."""
-    lines = (" ".join(normalize(text).lower().split()) for text in texts)
-    codes = np.frombuffer("".join(f" {line} \n" for line in lines).encode("utf-32-le"), np.uint32)
+    codes = np.frombuffer("".join(f" {plain(text)} \n" for text in texts).encode("utf-32-le"), np.uint32)
     return codes, np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE)
 
 

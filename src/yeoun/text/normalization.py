@@ -33,6 +33,11 @@ def normalize(text: str, fold_repeats: int = 0) -> str:
     return text
 
 
+def plain(text: str) -> str:
+    """Return `text` normalised, in lower case, its white space made single spaces."""
+    return " ".join(normalize(text).lower().split())
+
+
 @cache
 def _repeats(allowed: int) -> re.Pattern[str]:
     return re.compile(rf"(.)\1{{{allowed},}}", re.DOTALL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,11 +12,10 @@ from ..data.rows import Dataset
 from ..evaluation import linear
 from ..evaluation.linear import LinearBaseline, fit_linear
 from ..process import return_memory
-from .ngrams import NgramBranch, count_features, fit_ngrams
+from .ngrams import NgramBranch, count_features, fit_ngrams, rows_within_reach
 from .objective import label_weights
 
 _BASELINE_ROWS = 160_000  # of more, the baseline learns from so many
-_FEATURES = 20_000_000  # of all texts that a machine learns from, at 32 bytes each
 
 
 class LinearModels(NamedTuple):
@@ -31,7 +29,7 @@ class LinearModels(NamedTuple):
 
 def fit_linear_models(train: Dataset, configuration: Configuration, seed: int) -> LinearModels:
     """Return both fitted on the training rows, of too many on some that `seed` draws."""
-    within = min(_BASELINE_ROWS, rows_within_reach(train.texts, linear.count_features, _FEATURES))
+    within = min(_BASELINE_ROWS, rows_within_reach(train.texts, linear.count_features))
     some = sample(train, within, seed)
     baseline, ngrams = fit_linear(some.texts, some.targets, len(some.label_names), some.weights), None
     rows = {"baseline_rows": len(some)}
@@ -47,13 +45,7 @@ def fit_linear_models(train: Dataset, configuration: Configuration, seed: int) -
 def ngram_rows(train: Dataset, configuration: Configuration, seed: int) -> Dataset:
     """Return the rows that the n-grams learn from: all, or of too many some that `seed` draws."""
     count = partial(count_features, config=configuration.text)
-    return sample(train, rows_within_reach(train.texts, count, _FEATURES), seed)
-
-
-def rows_within_reach(texts: Sequence[str], count: Callable[[Sequence[str]], int], features: int) -> int:
-    """Return of how many texts the features, which `count` counts, are no more than so many."""
-    some = texts[:: len(texts) // 500 + 1]
-    return max(1, int(features * len(some) / max(1, count(some))))
+    return sample(train, rows_within_reach(train.texts, count), seed)
 
 
 def sample(train: Dataset, rows: int, seed: int) -> Dataset:

@@ -8,23 +8,25 @@ is a linear machine for each label against the others. The weights fold into one
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
-from ..config import TextConfig
+from ..config import TextConfig, score_width
 from ..data.rows import Dataset
-from ..nn.classifier import score_width
 from ..text.ngrams import NgramIndexer, chunks, count_ngrams
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Floats = npt.NDArray[np.float32]
 _PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights stay
 _TOLERANCE = 1e-2  # of the machine; with 1e-4 NSMC takes two thirds longer, for the same answers
 _WEIGHTS = 2**26  # of all n-grams and labels together, at 4 bytes each
+FEATURES = 20_000_000  # of all texts that a machine learns from, at 32 bytes each
 _NAIVE_BAYES = 0.5  # share of the naive-Bayes weight beside its mean
 _FEW_ROWS = 3_000  # of fewer, cross-validation says whether there is any
 _FOLDS = 4
@@ -41,60 +43,73 @@ class NgramBranch:
     def score(self, texts: Sequence[str]) -> Floats:
         """Return what `nn.ngrams.NgramScores` gives, float32 [texts, scores]."""
         weight = self.parameters["ngrams.weight"]
-        scores = np.concatenate([_matrix(self.indexer, chunk) @ weight for chunk in chunks(texts)])
+        scores = np.concatenate([feature_matrix(self.indexer, chunk) @ weight for chunk in chunks(texts)])
         return np.asarray(scores + self.parameters["ngrams.bias"], np.float32)
 
 
 def fit_ngrams(train: Dataset, config: TextConfig, weights: Tensor | None = None) -> NgramBranch:
     """Return the branch fitted on the training rows. weights: of their labels' shape, what each counts."""
-    labels, classes = train.targets, len(train.label_names)
-    scores = score_width(classes, "sigmoids" if train.is_multilabel else "softmax")
-    indexer = NgramIndexer.fit(train.texts, config, _WEIGHTS // scores)
-    features = _matrix(indexer, train.texts)
-    targets = labels if labels.ndim == 2 else _one_against_others(labels, scores)
-    counted = np.ones(targets.shape, np.float32)
-    if weights is not None:
-        counted *= weights.numpy().reshape(len(labels), -1)
-    share = _NAIVE_BAYES if len(labels) >= _FEW_ROWS else _choose_share(features, targets, counted)
-    weight, bias = _fit_all(features, targets, counted, share)
+    classes = len(train.label_names)
+    width = score_width(classes, "sigmoids" if train.is_multilabel else "softmax")
+    indexer = NgramIndexer.fit(train.texts, config, _WEIGHTS // width)
+    features = feature_matrix(indexer, train.texts)
+    counted = None if weights is None else weights.numpy()
+    share = _NAIVE_BAYES
+    if len(train) < _FEW_ROWS:
+        share = _choose_share(features, train.targets, classes, counted)
+    weight, bias = fit_scores(features, train.targets, classes, counted, share=share)
     return NgramBranch(indexer, {"ngrams.weight": weight, "ngrams.bias": bias})
 
 
-def _one_against_others(labels: npt.NDArray[np.int64], scores: int) -> npt.NDArray[np.int64]:
-    """Return what each score tells apart, 0 or 1 in [rows, scores]; a single one is the second class's."""
-    first = 1 if scores == 1 else 0
-    return np.asarray(labels[:, None] == np.arange(first, first + scores), np.int64)
-
-
-def _choose_share(features: Any, targets: npt.NDArray[np.int64], counted: Floats) -> float:
+def _choose_share(
+    features: Any, labels: npt.NDArray[np.int64], classes: int, weights: Floats | None = None
+) -> float:
     """Return the share of the naive-Bayes weight: none, where more rows are answered rightly without it than
     chance explains, each by machines that learned from others. In few long texts it is mere chance's."""
-    fold = np.random.default_rng(0).permutation(len(targets)) % _FOLDS
+    fold = np.random.default_rng(0).permutation(len(labels)) % _FOLDS
     right = {}
     for share in (_NAIVE_BAYES, 0.0):
-        found = np.zeros(targets.shape, np.float32)
+        right[share] = np.zeros(len(labels), bool)
         for each in range(_FOLDS):
             some, others = fold == each, fold != each
-            weight, bias = _fit_all(features[others], targets[others], counted[others], share)
-            found[some] = features[some] @ weight + bias
-        right[share] = ((found > 0) == targets).all(1)
-        if targets.shape[1] > 1 and (targets.sum(1) == 1).all():
-            right[share] = found.argmax(1) == targets.argmax(1)
+            counted = None if weights is None else weights[others]
+            weight, bias = fit_scores(features[others], labels[others], classes, counted, share=share)
+            found = features[some] @ weight + bias
+            if labels.ndim == 2:
+                right[share][some] = ((found > 0) == labels[some]).all(1)
+            else:
+                answers = found.argmax(1) if found.shape[1] > 1 else (found > 0)[:, 0]
+                right[share][some] = answers == labels[some]
     won, lost = (int((right[a] & ~right[b]).sum()) for a, b in ((0.0, _NAIVE_BAYES), (_NAIVE_BAYES, 0.0)))
     return 0.0 if won - lost > 2 * (won + lost) ** 0.5 else _NAIVE_BAYES
 
 
-def _fit_all(
-    features: Any, targets: npt.NDArray[np.int64], counted: Floats, share: float
+def fit_scores(
+    features: Any,
+    labels: npt.NDArray[np.int64],
+    classes: int,
+    weights: Floats | None = None,
+    penalty: float = _PENALTY,
+    share: float = _NAIVE_BAYES,
 ) -> tuple[Floats, Floats]:
-    """Return weight [features, scores] and bias [scores] of the machine of each column of `targets`."""
-    fitted = [_fit(features, *each, share) for each in zip(targets.T, counted.T, strict=True)]
-    return np.stack([weight for weight, _ in fitted], axis=1), np.array(
-        [bias for _, bias in fitted], np.float32
-    )
+    """Return weight [features, scores] and bias [scores] of the machines that tell the rows of `features`,
+    sparse [rows, features], apart. penalty: their C. share: of the naive-Bayes weight beside its mean."""
+    scores = score_width(classes, "sigmoids" if labels.ndim == 2 else "softmax")
+    weight, bias = np.zeros((features.shape[1], scores), np.float32), np.zeros(scores, np.float32)
+    for score in range(scores):
+        if labels.ndim == 2:
+            target = labels[:, score]
+        else:
+            target = (labels == (1 if scores == 1 else score)).astype(np.int64)
+        counted = np.ones(len(labels), np.float32) if weights is None else weights
+        counted = counted[:, score] if counted.ndim == 2 else counted
+        weight[:, score], bias[score] = _fit(features, target, counted, penalty, share)
+    return weight, bias
 
 
-def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats, share: float) -> tuple[Floats, float]:
+def _fit(
+    features: Any, target: npt.NDArray[np.int64], weights: Floats, penalty: float, share: float
+) -> tuple[Floats, float]:
     """Return weight [features] and bias [] of the machine that tells rows of `target` 1 from the others."""
     import scipy.sparse
     from sklearn.exceptions import ConvergenceWarning
@@ -110,7 +125,7 @@ def _fit(features: Any, target: npt.NDArray[np.int64], weights: Floats, share: f
         features.data, ratio[features.indices], dtype=np.float64
     )  # as the machine wants them
     weighted = scipy.sparse.csr_matrix((values, features.indices, features.indptr), features.shape)
-    machine = LinearSVC(C=_PENALTY, tol=_TOLERANCE, random_state=0)
+    machine = LinearSVC(C=penalty, tol=_TOLERANCE, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # nearly there serves as well
         machine.fit(weighted, target, sample_weight=weights)
@@ -127,7 +142,8 @@ def _naive_bayes(features: Any, target: npt.NDArray[np.int64], weights: Floats, 
     return np.asarray(share * ratio + (1 - share) * ratio.mean(), np.float32)
 
 
-def _matrix(indexer: NgramIndexer, texts: Sequence[str]) -> Any:
+def feature_matrix(indexer: NgramIndexer, texts: Sequence[str]) -> Any:
+    """Return the known n-grams of each text, weighted, sparse float32 [texts, features]."""
     import scipy.sparse
 
     ids, values, offsets = indexer.index(texts)
@@ -138,3 +154,11 @@ def count_features(texts: Sequence[str], config: TextConfig) -> int:
     """Return how many different n-grams each of the texts has, summed."""
     counted = (count_ngrams(each, config.word_ngrams, config.character_ngrams) for each in chunks(texts))
     return sum(len(rows) for rows, _, _ in counted)
+
+
+def rows_within_reach(
+    texts: Sequence[str], count: Callable[[Sequence[str]], int], features: int = FEATURES
+) -> int:
+    """Return of how many texts the features, which `count` counts, are no more than so many."""
+    some = texts[:: len(texts) // 500 + 1]
+    return max(1, int(features * len(some) / max(1, count(some))))

@@ -19,8 +19,8 @@ from ..config import Configuration
 from ..data.rows import Dataset
 from ..inference import class_logits, to_probabilities
 from .combination import fit_scales
-from .linear import ngram_rows, rows_within_reach
-from .ngrams import NgramBranch, count_features, fit_ngrams
+from .linear import ngram_rows
+from .ngrams import NgramBranch, count_features, fit_ngrams, rows_within_reach
 
 _FEATURES = 40_000_000  # of all texts without labels, at 32 bytes each
 _PULL = 1.0
