@@ -64,9 +64,9 @@ def explanation_times() -> str:
 def word_weights() -> str:
     """Return the scores of the words of two reviews, all methods side by side."""
     parts = []
-    for run in finished():
-        if run["model"] != "fast-attention":
-            continue
+    by_corpus = {run["corpus"]: run for run in finished() if run["model"] == "fast"}
+    by_corpus |= {run["corpus"]: run for run in finished() if run["model"] == "fast-attention"}
+    for run in by_corpus.values():
         for review in run["reviews"]:
             methods = list(review["scores"])
             title = f"{run['corpus']}: {review['label']}, {review['probability']:.3f}"

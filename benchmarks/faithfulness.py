@@ -3,9 +3,9 @@
 On an even sample of a corpus's test rows: comprehensiveness and sufficiency of every method that a model
 allows, beside random orders; the gap; the rank correlation of the words' scores with those of the same
 network with shuffled weights, and with those of a model of another seed. Then how long one explanation takes,
-and the words' scores of two short reviews, side by side on a page in `docs/pictures`. A model with attention
-pooling stands beside the preset's own, since it alone has attention weights. Names of corpora and models on
-the command line pick some of the runs.
+and the words' scores of two short built-in reviews, side by side on a page in `docs/pictures`. A model with
+attention pooling stands beside the preset's own, since it alone has attention weights. Names of corpora and
+models on the command line pick some of the runs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from models import trained
 from record import RESULTS, record, result
 
 from yeoun.bundle import ModelBundle
-from yeoun.data.rows import Dataset
-from yeoun.data.sources import read_source
+from yeoun.data.sources import read_builtin, read_source
 from yeoun.errors import ConfigError
 from yeoun.explain import EXPLAINERS, explain
 from yeoun.explain.explanation import Explanation
@@ -31,6 +30,7 @@ from yeoun.explain.faithfulness import agreement, estimate, measure
 from yeoun.inference import predict
 from yeoun.process import tune_process
 from yeoun.report.highlight import explanation_page
+from yeoun.text.normalization import hangul_share
 
 TEXTS = 300
 ROUNDS = 7
@@ -79,7 +79,7 @@ def run(corpus: str, model: str) -> None:
                 method: {length: milliseconds(bundle, words(texts, length), method) for length in LENGTHS}
                 for method in methods
             },
-            "reviews": side_by_side(bundle, rows, f"{corpus}-{model}"),
+            "reviews": side_by_side(bundle, f"{corpus}-{model}"),
         },
     )
 
@@ -111,11 +111,11 @@ def milliseconds(bundle: ModelBundle, text: str, method: str) -> float:
     return median(taken[1:])
 
 
-def side_by_side(bundle: ModelBundle, rows: Dataset, name: str) -> list[dict[str, Any]]:
+def side_by_side(bundle: ModelBundle, name: str) -> list[dict[str, Any]]:
     """Return the words' scores of a short review of each label by all methods, and write them as a page."""
     reviews, pages = [], []
-    for label in range(len(rows.label_names)):
-        explanations = explain_by_all(bundle, short_review(bundle, rows, label))
+    for label in bundle.label_names:
+        explanations = explain_by_all(bundle, short_review(bundle, label))
         pages += explanations
         reviews.append(
             {
@@ -130,11 +130,15 @@ def side_by_side(bundle: ModelBundle, rows: Dataset, name: str) -> list[dict[str
     return reviews
 
 
-def short_review(bundle: ModelBundle, rows: Dataset, label: int) -> str:
-    """Return of the test reviews of about 12 words with this label the first that the model is sure of."""
-    texts = [rows.texts[i] for i in rows.rows_with(label)]
+def short_review(bundle: ModelBundle, label: str) -> str:
+    """Return of the built-in reviews of about 12 words in the model's language with this label the first that
+    the model is sure of."""
+    rows = read_builtin()
+    is_korean = hangul_share(bundle.indexer.vocabulary()) > 0.5
+    texts = [rows.texts[i] for i in rows.rows_with(rows.label_names.index(label))]
+    texts = [text for text in texts if (hangul_share([text]) > 0.5) == is_korean]
     near = sorted(texts, key=lambda text: abs(len(text.split()) - 12))[:50]
-    sure = [min(each.probabilities[rows.label_names[label]], 0.9) for each in predict(bundle, near)]
+    sure = [min(each.probabilities[label], 0.9) for each in predict(bundle, near)]
     return near[int(np.argmax(sure))]
 
 
