@@ -41,10 +41,10 @@ def copies() -> str:
                 yield (
                     f"{', '.join(run['sources'])}, {run['rows']:,} | {beside}"
                     f" | {run['duplicates']:,} | {run['near_duplicates']:,} | {leaks}"
-                    f" | {run['seconds']:.0f} s | {run['megabytes_beyond_the_texts']:,.0f} MB"
+                    f" | {run['cpu_seconds']:.0f} s | {run['megabytes_beyond_the_texts']:,.0f} MB"
                 )
 
-    head = "rows | beside | duplicates | near-duplicates | leaks | seconds | memory beyond the texts"
+    head = "rows | beside | duplicates | near-duplicates | leaks | processor time | memory beyond the texts"
     return markdown(head, lines())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable
 from zlib import crc32
@@ -180,6 +181,16 @@ def test_a_repaired_model_passes() -> None:
         return network.head(outputs.sum(1))
 
     assert_padding_invariance(predict, TEXTS)
+
+
+def test_a_callable_that_does_not_tell_its_parameters_is_checked_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def untold(predict: object) -> inspect.Signature:
+        raise ValueError(f"no signature found for {predict}")  # as for some that are written in C
+
+    monkeypatch.setattr(inspect, "signature", untold)
+    assert check_padding_invariance(lambda texts: [len(text) for text in texts], TEXTS).passed
 
 
 def test_dropout_that_is_on_is_not_taken_for_padding() -> None:

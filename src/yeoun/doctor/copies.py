@@ -16,8 +16,8 @@ def duplicates(examined: Examination) -> Finding | None:
     first = examined.first[: len(examined.rows)]
     places = np.flatnonzero(first < np.arange(len(first)))
     advice = (
-        "each repeats the text of an earlier row. Where that is no wish of yours, remove them: a copy counts"
-        " twice. Training keeps copies on one side of its split"
+        "each repeats the text of an earlier row, and counts once more. Remove them unless that is meant;"
+        " training keeps copies on one side of its split"
     )
     return examined.find("duplicate", places, advice, first[places])
 

@@ -19,7 +19,7 @@ from ..evaluation.linear import analyzer_of
 from ..text.ngrams import chunks, hash_runs
 
 SIMILAR = 0.8  # from which on two texts are called nearly the same
-_MEETINGS = 20_000_000  # of texts in their rarest pairs, that are looked at together
+_MEETINGS = 5_000_000  # of texts in their rarest pairs, that are looked at together
 _COMPARED = 100_000  # pairs of texts that are compared together
 Rows = npt.NDArray[np.int64]
 
