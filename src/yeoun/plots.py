@@ -157,7 +157,9 @@ def recipes_picture(points: Sequence[Point], kind: str = "png") -> bytes:
             for point in here:
                 label = f"{point.system}, {point.form}"
                 style = {"marker": markers[point.form], "color": f"C{systems.index(point.system)}"}
-                _mark(axes, getattr(point, measure), point.accuracy, point.interval, label=label, **style)
+                _mark(
+                    axes, getattr(point, measure), point.accuracy, point.interval, {"label": label, **style}
+                )
             _cost_axis(axes, [getattr(point, measure) for point in here], unit)
             axes.set_ylabel(f"accuracy, {corpus}")
         if here:
@@ -181,7 +183,7 @@ def comparison_picture(standings: Sequence[Standing], kind: str = "png") -> byte
         for i, each in enumerate(standings):
             at, style = getattr(each, measure), {"color": f"C{i}", "marker": "os^vDPX*"[i % 8]}
             interval, label = each.figures[f"{name}_ci95"], fill(_plain(each.label).replace("+", " + "), 40)
-            _mark(axes, at, each.figures[name], interval, label=label, **style)
+            _mark(axes, at, each.figures[name], interval, {"label": label, **style})
             if each.recurrent_alone is not None:
                 axes.plot(at, each.recurrent_alone[name], mfc="none", ms=6, ls="", **style)
         _cost_axis(axes, [getattr(each, measure) for each in standings], unit)
@@ -193,7 +195,7 @@ def comparison_picture(standings: Sequence[Standing], kind: str = "png") -> byte
     return _rendered(figure, kind)
 
 
-def _mark(axes: Axes, at: float, value: float, interval: Sequence[float], **style: Any) -> None:
+def _mark(axes: Axes, at: float, value: float, interval: Sequence[float], style: Mapping[str, Any]) -> None:
     """Draw a figure with its interval."""
     reach = [[max(0.0, value - interval[0])], [max(0.0, interval[1] - value)]]
     axes.errorbar(at, value, yerr=reach, ms=6, lw=1, capsize=2, **style)
