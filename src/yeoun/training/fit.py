@@ -225,6 +225,8 @@ def _held_out(
 
 def _unseen(unlabelled: Sequence[str], valid: Dataset) -> Sequence[str]:
     """Return the texts without labels that are none of the validation rows'."""
+    if not len(unlabelled):
+        return unlabelled  # without a set of the others, which may be many
     held_out = set(valid.texts)
     kept = [row for row, text in enumerate(unlabelled) if text not in held_out]
     if len(kept) == len(unlabelled):
