@@ -230,6 +230,7 @@ def test_row_numbers_are_those_of_the_file_where_some_could_not_be_read(tmp_path
     assert findings["duplicate"].like == [7]
     assert findings["empty"].rows == [202]
     assert findings["encoding"].rows == [3, 200]
+    assert findings["encoding"].advice.startswith("2 could not be read (")
 
 
 def test_doctor_prints_the_promised_json(tmp_path: Path, run_cli: RunCli) -> None:

@@ -33,11 +33,12 @@ def encoding(examined: Examination) -> Finding | None:
     odd = [place for place, text in enumerate(examined.rows.texts) if is_broken(text)]
     unread = examined.source.bad_rows
     rows = sorted([*unread, *examined.numbers[odd].tolist()])
-    advice = (
-        f"{len(unread):,} could not be read (too few or too many cells, or no label), {len(odd):,} hold"
-        " control characters or what a wrong encoding leaves behind. Mend them where they come from"
-    )
-    return Finding("encoding", rows, advice) if rows else None
+    faults = {
+        "could not be read (too few or too many cells, or no label)": len(unread),
+        "hold control characters or what a wrong encoding leaves behind": len(odd),
+    }
+    said = " and ".join(f"{count:,} {fault}" for fault, count in faults.items() if count)
+    return Finding("encoding", rows, f"{said}. Mend them where they come from") if rows else None
 
 
 def is_broken(text: str) -> bool:
