@@ -15,8 +15,8 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 
 BENCHMARKS = accuracy small unlabelled files ablation speed rates latency precision growth onnx_parity large \
-	kill_and_resume schemes indexing encoders vectors multilabel cells misses \
-	coverage compare tables
+	kill_and_resume schemes indexing encoders vectors multilabel cells misses coverage compare faithfulness \
+	report trust doctor tables
 
 bench: .venv/installed-dev  # what has a result file is skipped, but for kill_and_resume and indexing
 	$(BIN)/pytest benchmarks

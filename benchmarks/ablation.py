@@ -42,9 +42,9 @@ ONLY = {
 def main(names: list[str]) -> None:
     for corpus in names or ("nsmc", "20news"):
         train, valid = split(corpus)
-        for without, values in WITHOUT.items():
-            if ONLY.get(without, corpus) == corpus:
-                for seed in range(SEEDS):
+        for seed in range(SEEDS):  # outermost, so that one of each is there soonest
+            for without, values in WITHOUT.items():
+                if ONLY.get(without, corpus) == corpus:
                     run(corpus, without, values, train, valid, seed)
 
 
