@@ -49,7 +49,7 @@ def accuracy() -> str:
 
 def _presets_of(corpus: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Yield each preset that was run on a corpus with its runs, by seed."""
-    for preset in ("fast", "balanced"):
+    for preset in ("fast", "balanced", "accurate"):
         if runs := list(runs_of(f"accuracy-{preset}-{corpus}-{seed}" for seed in range(3))):
             yield preset, runs
 

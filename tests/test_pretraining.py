@@ -10,21 +10,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
 from conftest import FLAGS, TINY, make_rows, write_csv
 from yeoun.bundle import ModelBundle
 from yeoun.config import Configuration, ModelConfig
 from yeoun.data.rows import Dataset
+from yeoun.data.tokens import TokenStore
 from yeoun.errors import BundleError, ConfigError, DataError, ResumeError
+from yeoun.inference import answer, torch_forward
 from yeoun.nn.classifier import TextClassifier
-from yeoun.nn.language import LanguageModel, softmax_loss
+from yeoun.nn.two_views import TwoViewModel
 from yeoun.pretrained import Pretrained
 from yeoun.training.fit import fit
-from yeoun.training.pretraining import pretrain
+from yeoun.training.head import _summaries, start_head
+from yeoun.training.loop import IndexedRows
+from yeoun.training.pretraining import Pieces, pretrain, told_apart
 from yeoun.training.state import Progress, TrainingFolder
 
 CLI = Callable[..., tuple[int, str, str]]
 ORDERED = ["one two three four five six"] * 40  # what comes next is certain
+
+COUNTS = {
+    "text__scheme": "counts",
+    "model__inputs": "counts",
+    "model__bidirectional": False,
+    "model__pooling": "last",
+}
 
 
 def configuration(**changed: object) -> Configuration:
@@ -32,84 +46,139 @@ def configuration(**changed: object) -> Configuration:
     return Configuration().with_values({**values, **{k.replace("__", "."): v for k, v in changed.items()}})
 
 
-def language_model(encoder: str = "lstm", bidirectional: bool = True) -> LanguageModel:
+def two_views(**changed: object) -> TwoViewModel:
     torch.manual_seed(0)
-    config = ModelConfig(encoder=encoder, hidden_size=6, embedding_size=5, bidirectional=bidirectional)
-    return LanguageModel(TextClassifier(config, 30, 2), torch.arange(2, 20)).eval()
+    values = {"hidden_size": 6, "embedding_size": 5, **changed}
+    return TwoViewModel(TextClassifier(ModelConfig(**values), 30, 2), torch.arange(1.0, 9.0)).eval()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 3e-2)])
-@pytest.mark.parametrize("threads", [1, 2])
-def test_loss_and_gradients_are_those_of_a_softmax_over_all_choices(
-    precision: str, tolerance: float, threads: int
-) -> None:
-    torch.manual_seed(1)
-    hidden, scores = torch.randn(1200, 8, requires_grad=True), torch.randn(40, 9, requires_grad=True)
-    wanted = torch.randint(0, 40, (1200,))
-    torch.set_num_threads(threads)
-    loss, right = softmax_loss(hidden, scores, wanted, precision)
-    torch.set_num_threads(1)
-    found = torch.autograd.grad(loss, [hidden, scores])
-    logits = hidden @ scores[:, :8].T + scores[:, 8]
-    expected = torch.nn.functional.cross_entropy(logits, wanted, reduction="sum")
-    torch.testing.assert_close(loss, expected, rtol=tolerance, atol=0)
-    for ours, theirs in zip(found, torch.autograd.grad(expected, [hidden, scores]), strict=True):
-        assert (ours - theirs).norm() < tolerance * theirs.norm()
-    if precision == "fp32":
-        assert int(right) == int((logits.argmax(1) == wanted).sum())
+def stored(*texts: list[int]) -> TokenStore:
+    lengths = [len(text) for text in texts]
+    ids = np.array([each for text in texts for each in text], np.int32)
+    return TokenStore(ids, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
 
 
-@pytest.mark.parametrize("encoder", ["rnn", "lstm", "gru"])
-def test_a_text_is_guessed_the_same_beside_any_other(encoder: str) -> None:
-    model, long = language_model(encoder), torch.randint(2, 30, (1, 17))
-    short = torch.randint(2, 30, (1, 5))
+@given(st.lists(st.lists(st.integers(1, 9), max_size=200), min_size=1, max_size=5))
+def test_pieces_are_even_and_put_together_are_the_texts(texts: list[list[int]]) -> None:
+    pieces = Pieces.of(stored(*texts))
+    kept = [text for text in texts if len(text) > 1]
+    assert pieces.store.token_ids.tolist() == [each for text in kept for each in text]
+    start = 0
+    for text in kept:
+        first, last = pieces.first[start], pieces.last[start]
+        lengths = pieces.store.lengths[first:last]
+        assert (first, int(lengths.sum())) == (start, len(text))
+        assert last - first >= 2
+        assert 1 <= lengths.min() <= lengths.max() <= min(64, lengths.min() + 1)
+        start = last
+    assert start == len(pieces.store)
+
+
+@given(st.lists(st.lists(st.integers(1, 9), min_size=2, max_size=150), min_size=1, max_size=4))
+def test_the_rest_is_every_other_piece_of_the_text(texts: list[list[int]]) -> None:
+    pieces, words = Pieces.of(stored(*texts)), np.array([-1, -1, 0, 1, 2, 3, 4, 5, 6, 7])
+    rest = pieces.rest(np.arange(len(pieces.store)), words)
+    offsets, ids = pieces.store.offsets, pieces.store.token_ids
+    for piece in range(len(pieces.store)):
+        first, last = pieces.first[piece], pieces.last[piece]
+        others = [*ids[offsets[first] : offsets[piece]], *ids[offsets[piece + 1] : offsets[last]]]
+        roots = np.sqrt([others.count(token) for token in range(2, 10)])
+        np.testing.assert_allclose(rest[piece], roots / max(1.0, roots.sum()), rtol=1e-6)
+
+
+def test_the_very_commonest_words_and_what_never_occurs_are_not_told_apart() -> None:
+    store = stored([token for token in range(1, 1001) for _ in range(1 + (token == 7) + (token == 8))])
+    words, frequencies = told_apart(store, 1200)
+    assert [token for token in range(1200) if words[token] < 0] == [0, 7, 8, *range(1001, 1200)]
+    assert sorted(words[words >= 0].tolist()) == list(range(len(frequencies)))
+
+
+@pytest.mark.parametrize(
+    "changed", [{}, {"encoder": "gru"}, {"encoder": "convolution"}, {"layers": 2}, {"pooling": "attention"}]
+)
+def test_a_piece_is_read_the_same_beside_any_other(changed: dict[str, object]) -> None:
+    model, long, short = two_views(**changed), torch.randint(2, 30, (1, 17)), torch.randint(2, 30, (1, 5))
     padded = torch.full((1, 17), 9)
     padded[:, :5] = short
-    together = model.guess(torch.cat([padded, long]), torch.tensor([5, 17]))
-    alone = [model.guess(text, torch.tensor([text.shape[1]])) for text in (short, long)]
-    torch.testing.assert_close(together.loss, alone[0].loss + alone[1].loss)
-    assert together.guesses == sum(each.guesses for each in alone) == 2 * (4 + 16)
+    rest = torch.rand(2, 8).softmax(1)
+    together = model.guess(torch.cat([padded, long]), torch.tensor([5, 17]), rest)
+    alone = [
+        model.guess(text, torch.tensor([text.shape[1]]), rest[row : row + 1])
+        for row, text in enumerate((short, long))
+    ]
+    torch.testing.assert_close(together.loss, (alone[0].loss + alone[1].loss) / 2)
+    assert together.guesses == 2
 
 
-@pytest.mark.parametrize("encoder", ["rnn", "lstm", "gru"])
-def test_no_direction_sees_what_it_is_to_guess(encoder: str) -> None:
-    """Of the gradient of each guess, what comes after what was read has none."""
-    model, token_ids = language_model(encoder), torch.randint(2, 30, (1, 7))
-    lengths = torch.tensor([7])
-    embedded = model.network.embed(token_ids, lengths).detach().requires_grad_()
-    states = model._states(embedded, lengths)
-    for step in range(7):
-        for direction, unseen in ((0, slice(step + 1, 7)), (1, slice(0, 6 - step))):
-            (gradient,) = torch.autograd.grad(states[0, step, direction].sum(), embedded, retain_graph=True)
-            assert gradient.abs().sum() > 0
-            assert not gradient[unseen].any()
+def test_the_loss_is_the_cross_entropy_of_the_shares_and_leaves_out_empty_rests() -> None:
+    model, ids, lengths = two_views(), torch.randint(2, 30, (3, 6)), torch.tensor([6, 4, 2])
+    rest = torch.tensor([[0.5, 0.5, *[0.0] * 6], [0.0] * 8, [*[0.0] * 7, 1.0]])
+    found = model.guess(ids, lengths, rest)
+    read = model.network.summarize(model.network.embed(ids, lengths), lengths)
+    scores = model.scores(model.narrow(read))[[0, 2]]
+    torch.testing.assert_close(found.loss, torch.nn.functional.cross_entropy(scores, rest[[0, 2]]))
+    assert found.guesses == 2
+    assert found.right == int((rest[[0, 2]].gather(1, scores.argmax(1, keepdim=True)) > 0).sum())
 
 
-def test_perplexity_falls_towards_1_where_the_next_token_is_certain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("yeoun.training.pretraining._TOKENS", 60)
-    learned = pretrain(ORDERED * 5, configuration(train__pretrain_epochs=20, model__hidden_size=16))
-    first, last = (learned.history[i]["validation_loss"] for i in (0, -1))
-    assert last < 0.3 * first
-    assert learned.figures["perplexity"] == pytest.approx(np.exp(last))
-    assert learned.figures["next_token_accuracy"] > 0.95
+def test_words_of_the_rest_are_guessed_where_they_are_certain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("yeoun.training.pretraining._PIECES", range(8, 9))
+    texts = [" ".join([*pair, *pair]) for pair in (("one", "two"), ("three", "four"), ("five", "six")) * 60]
+    learned = pretrain(texts, configuration(train__pretrain_epochs=20, model__hidden_size=16))
+    assert learned.figures["perplexity"] == pytest.approx(2, rel=0.1)  # two words, as often each
+    assert learned.figures["perplexity"] == pytest.approx(np.exp(learned.history[-1]["validation_loss"]))
+    assert learned.figures["word_accuracy"] > 0.95
+
+
+def started(
+    labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]], head: str
+) -> tuple[TextClassifier, TokenStore]:
+    """A network whose head was started on the labels of texts that begin with a word of each."""
+    torch.manual_seed(0)
+    config = ModelConfig(hidden_size=6, embedding_size=5, head=head)
+    network = TextClassifier(config, 30, labels.shape[1] if labels.ndim == 2 else 3)
+    draw = np.random.default_rng(0)
+    marks = labels @ [1, 2, 4] if labels.ndim == 2 else labels
+    store = stored(*[[2 + int(mark), *draw.integers(12, 30, 4)] for mark in marks])
+    start_head(network, IndexedRows(store, labels), Configuration(), None)
+    return network, store
+
+
+def test_a_head_starts_as_the_logistic_regression_on_what_the_network_makes_of_the_rows() -> None:
+    labels = np.arange(90) % 3
+    network, store = started(labels, "softmax")
+    summaries = answer(store, Configuration().text, _summaries(network)).astype(np.float64)
+    mean, spread = summaries.mean(0), summaries.std(0)
+    regression = LogisticRegression(C=20 / len(labels), tol=1e-9, max_iter=10_000)
+    regression.fit((summaries - mean) / spread, labels)
+    weight = network.head.weight.detach().numpy() * spread
+    np.testing.assert_allclose(weight - weight.mean(0), regression.coef_, atol=1e-3)
+    logits = answer(store, Configuration().text, torch_forward(network))
+    expected = regression.decision_function((summaries - mean) / spread)
+    np.testing.assert_allclose(
+        logits - logits.mean(1, keepdims=True), expected - expected.mean(1, keepdims=True), atol=1e-2
+    )
+
+
+@pytest.mark.parametrize("head", ["sigmoid", "sigmoids"])
+def test_heads_of_sigmoids_start_from_the_rows_too(head: str) -> None:
+    several = np.random.default_rng(1).integers(0, 2, (90, 3))
+    labels = several if head == "sigmoids" else several[:, 0]
+    network, store = started(labels, head)
+    logits = answer(store, Configuration().text, torch_forward(network))
+    assert ((logits > 0) == labels.reshape(len(labels), -1)).mean() > 0.75  # by chance 0.5
 
 
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"model__encoder": "convolution"}, "recurrent"),
-        ({"model__layers": 2}, "second layer"),
+        (COUNTS, "inputs"),
         ({"train__pretrain_epochs": 0}, "pretrain_epochs"),
     ],
 )
 def test_what_cannot_be_pretrained_is_refused(changed: dict[str, object], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         pretrain(ORDERED, configuration(**changed))
-
-
-def test_two_layers_of_one_direction_can_be_pretrained() -> None:
-    learned = pretrain(ORDERED, configuration(model__layers=2, model__bidirectional=False))
-    assert any(name.startswith("encoder.forwards.1.") for name in learned.weights)
 
 
 def test_unlabelled_texts_without_passes_over_them_are_refused() -> None:
@@ -148,7 +217,7 @@ def test_pretraining_that_was_cut_ends_with_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("yeoun.training.loop.steps_between_saves", lambda *_: 1)
-    monkeypatch.setattr("yeoun.training.pretraining._TOKENS", 60)
+    monkeypatch.setattr("yeoun.training.pretraining._PIECES", range(8, 9))
     texts = list(make_rows(80).texts)
     whole = pretrain(texts, configuration())
     folder = TrainingFolder.of(tmp_path / "text")
@@ -176,7 +245,7 @@ def test_validation_texts_are_not_learned_from_where_they_come_without_labels_to
     assert len([i for i in range(60) if f"only{i}" in known]) == 54
 
 
-def test_texts_without_a_next_token_are_refused() -> None:
+def test_texts_without_a_rest_are_refused() -> None:
     with pytest.raises(DataError, match="at least 2 tokens"):
         pretrain(["one", "two", "three"] * 9, configuration())
 

@@ -158,8 +158,8 @@ class TrainConfig:
     learning_rate: the peak of the schedule `one-cycle` (a quarter of the steps up, then a cosine down),
         the `constant` rate, or on `plateau` the first, halved after every epoch without a lower validation
         loss.
-    pretrain_epochs: passes over all texts, labelled or not, in which embedding and encoder learn which token
-        comes next, before they learn labels; 0 starts from random weights.
+    pretrain_epochs: passes over all texts, labelled or not, in which the network learns to say from a piece
+        of a text which words the rest has, before it learns labels; 0 starts from random weights.
     epochs: passes over the training rows, at most. patience: stop after so many epochs without a
         better validation score; 0 never stops early.
     select_by: the epoch that is kept: that of the lowest validation `loss`, of the highest

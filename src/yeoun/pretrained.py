@@ -2,7 +2,7 @@
 
 config.json          configuration, provenance, figures, checksums
 tokenizer.json       the fitted tokeniser
-model.safetensors    the weights of embedding and encoder
+model.safetensors    the weights of the network up to its head
 history.jsonl        one record an epoch
 """
 
@@ -26,17 +26,17 @@ from .errors import BundleError, ConfigError
 from .sealed import reader, seal, to_json, unseal, write_sealed
 from .text.indexer import TextIndexer
 
-# What a model that starts here takes over: how text becomes token ids, and the network up to the encoder.
+# What a model that starts here takes over: how text becomes token ids, and the network up to its head.
 _TEXT = ("scheme", "pattern", "fold_repeats", "lowercase", "vocabulary_size", "minimum_count", "start_token")
 _LENGTH = ("maximum_length", "truncate")  # which a model may have otherwise
-_MODEL = ("inputs", "encoder", "hidden_size", "layers", "bidirectional", "embedding_size")
+_MODEL = ("inputs", "encoder", "hidden_size", "layers", "bidirectional", "embedding_size", "pooling")
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Embedding and encoder that have learned which token comes next, and how text is read.
+    """A network up to its head that has learned of text alone, and how text is read.
 
-    weights: by name, those of `nn.classifier.TextClassifier` up to its encoder. figures: of the pretraining.
+    weights: by name, those of `nn.classifier.TextClassifier` but its head's. figures: of the pretraining.
     """
 
     configuration: Configuration

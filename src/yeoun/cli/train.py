@@ -56,9 +56,10 @@ def run(options: argparse.Namespace) -> None:
         is_few = len(unlabelled) < TEXTS_A_ROW * len(train)
         few = f"; the n-grams would learn from {TEXTS_A_ROW} a row or more" if is_few else ""
         note(f"{len(unlabelled):,} texts without labels{few}")
-    configuration = configure(options, train)
+    configuration = configure(options, train, len(unlabelled))
     if start is not None:
-        configuration = start.applied(configuration).with_values(read_assignments(options.values))
+        configuration = start.applied(configuration.with_values({"train.pretrain_epochs": 0}))
+        configuration = configuration.with_values(read_assignments(options.values))
     if out.exists() and options.resume:
         bundle = ModelBundle.load(out)
         require_same_run(bundle, out, train, valid, unlabelled, start, configuration, options.seed)
@@ -161,9 +162,10 @@ def check_configuration(options: argparse.Namespace) -> None:
     configured(options, RowStatistics(1000, 2, 1.0, 1.0, 0.0))
 
 
-def configure(options: argparse.Namespace, train: Dataset) -> Configuration:
-    """Return the configuration that the options ask for, fitted to the rows."""
-    asked = configured(options, statistics(train))
+def configure(options: argparse.Namespace, train: Dataset, unlabelled: int) -> Configuration:
+    """Return the configuration that the options ask for, fitted to the rows, and to how many texts without
+    labels there are."""
+    asked = configured(options, statistics(train, unlabelled))
     configuration = asked.for_labels(len(train.label_names), train.is_multilabel)
     if asked.model.head not in ("softmax", configuration.model.head):
         note(f"{len(train.label_names)} labels: head {asked.model.head} becomes {configuration.model.head}")

@@ -84,7 +84,7 @@ def collate(
     longest = int(lengths.max(initial=1)) if isinstance(pad_to, str) else pad_to
     steps = max(1, longest)
     token_ids = np.full((len(rows), steps), PAD_ID, np.int64)
-    source, position = _ragged(store.offsets[rows], lengths)
+    source, position = ragged(store.offsets[rows], lengths)
     row = np.repeat(np.arange(len(rows)), lengths)
     read = lengths if pad_to == "none" else np.full(len(rows), steps)
     shift = np.repeat(read - lengths, lengths) if pad_side == "front" else 0
@@ -93,7 +93,7 @@ def collate(
     if store.features is not None:
         ids, values, offsets = store.features
         feature_lengths = offsets[rows + 1] - offsets[rows]
-        kept, _ = _ragged(offsets[rows], feature_lengths)
+        kept, _ = ragged(offsets[rows], feature_lengths)
         feature_ids, feature_values = ids[kept].astype(np.int64), values[kept]
     return Batch(
         rows=rows,
@@ -106,7 +106,7 @@ def collate(
     )
 
 
-def _ragged(starts: Rows, lengths: Rows) -> tuple[Rows, Rows]:
+def ragged(starts: Rows, lengths: Rows) -> tuple[Rows, Rows]:
     """Return where the elements of ragged rows lie, flat, and the place of each in its row."""
     position = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
     return np.repeat(starts, lengths) + position, position

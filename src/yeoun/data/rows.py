@@ -140,8 +140,8 @@ def require_kind(dataset: Dataset, multilabel: bool, place: str) -> None:
         raise DataError(f"{place}: {kinds[dataset.is_multilabel]}; expected {kinds[multilabel]}")
 
 
-def statistics(dataset: Dataset) -> RowStatistics:
-    """Return what presets decide by."""
+def statistics(dataset: Dataset, unlabelled: int = 0) -> RowStatistics:
+    """Return what presets decide by, beside `unlabelled` texts without labels."""
     sample = dataset.texts[:: max(1, len(dataset) // 5000)]
     words = np.array([len(text.split()) for text in sample] or [0])
     return RowStatistics(
@@ -150,6 +150,7 @@ def statistics(dataset: Dataset) -> RowStatistics:
         mean_words=float(words.mean()),
         long_words=float(np.percentile(words, 95)),
         hangul_share=hangul_share(dataset.texts),
+        unlabelled=unlabelled,
     )
 
 

@@ -39,10 +39,20 @@ class TokenStore:
 
     def at_least(self, tokens: int) -> TokenStore:
         """Return the token ids of the rows that have so many, without features."""
-        is_long = self.lengths >= tokens
-        kept = np.repeat(is_long, self.lengths)
-        lengths = self.lengths[is_long]
-        return TokenStore(self.token_ids[kept], np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]))
+        return self.take(self.lengths >= tokens)
+
+    def take(self, is_taken: npt.NDArray[np.bool_]) -> TokenStore:
+        """Return the token ids of some rows, bool [rows], without features."""
+        lengths = self.lengths[is_taken]
+        offsets = np.concatenate([np.zeros(1, np.int64), lengths.cumsum()])
+        return TokenStore(self.token_ids[np.repeat(is_taken, self.lengths)], offsets)
+
+    def cut(self, counts: npt.NDArray[np.int64]) -> TokenStore:
+        """Return the rows cut into so many even pieces each, int64 [rows], without features."""
+        row = np.repeat(np.arange(len(self)), counts)
+        piece = np.arange(len(row)) - np.repeat(counts.cumsum() - counts, counts)
+        starts = self.offsets[row] + self.lengths[row] * piece // counts[row]
+        return TokenStore(self.token_ids, np.concatenate([starts, self.offsets[-1:]]))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -75,10 +75,14 @@ class TextClassifier(nn.Module):
         logits: Tensor = self.head(pooled)
         return logits
 
+    def summarize(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Return what `embed` gave, encoded and pooled: one vector a text (fp32)."""
+        reads = (p for name, p in self.named_parameters() if name.startswith(("encoder.", "pooling.")))
+        return by_rows(self._read_rows, embedded, self.steps(lengths), reads)
+
     def read(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits of what `embed` gave: encoded, pooled, classified."""
-        reads = (p for name, p in self.named_parameters() if name.startswith(("encoder.", "pooling.")))
-        return self.classify(by_rows(self._read_rows, embedded, self.steps(lengths), reads))
+        return self.classify(self.summarize(embedded, lengths))
 
     def _read_rows(self, embedded: Tensor, steps: Tensor) -> Tensor:
         return self.pool(self.encode(embedded, steps), steps)

@@ -28,13 +28,14 @@ from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
 from ..text.vectors import read_vectors
 from .combination import combine
+from .head import start_head
 from .labels import learn_labels, score_labels
 from .linear import fit_linear_models
 from .loop import IndexedRows, Run, go_on
 from .machine import RANDOM_NUMBERS, conditions, resolve_device, resolve_precision
 from .objective import label_weights
 from .optimization import build_optimizer
-from .pretraining import begin_pretraining, pretraining_figures, require_causal
+from .pretraining import begin_pretraining, pretraining_figures, require_sequence
 from .self_training import TEXTS_A_ROW, learn_more, self_train
 from .state import Progress, TrainingFolder
 
@@ -58,7 +59,7 @@ def fit(
 
     valid: held-out rows; without them a stratified share of `train` is held out. unlabelled: texts of the
     same kind, from which the n-grams learn as well where that helps (`training.self_training`), and, with
-    `train.pretrain_epochs`, vocabulary, embedding and encoder.
+    `train.pretrain_epochs`, vocabulary and network.
     start: what was pretrained before, in their place; `configuration` is one that it was applied to.
     precision: of the encoder in training, "auto" is bf16 where the machine has it and it pays. folder: where
     the state is kept, so that a killed run can `resume`. watch: called with the progress after each step.
@@ -76,7 +77,7 @@ def fit(
     if valid is not None:
         require_kind(valid, train.is_multilabel, "the validation rows")
     if configuration.train.pretrain_epochs:
-        require_causal(configuration)
+        require_sequence(configuration)
     if start is not None:
         require_start(configuration, start)
     elif len(unlabelled) and not (configuration.train.pretrain_epochs or configuration.model.ngrams):
@@ -139,11 +140,12 @@ def fit(
                 texts = TokenStore.joined([store, TokenStore.of(indexer.index(unlabelled))])
                 first = begin_pretraining(network, texts, held_out.store, configuration, seed)
                 go_on(first, None if folder is None else folder.pretraining, watch)
-                learned_before = {"pretraining": pretraining_figures(first)}
+                learned_before = {"pretraining": pretraining_figures(first, texts)}
                 del first, texts
-            run = _learn_labels(
-                network, IndexedRows(store, train.targets), held_out, train, configuration, seed
-            )
+            rows = IndexedRows(store, train.targets)
+            if start is not None or configuration.train.pretrain_epochs:
+                start_head(network, rows, configuration, label_weights(train, configuration.train))
+            run = _learn_labels(network, rows, held_out, train, configuration, seed)
             go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
     network.load_state_dict(best)

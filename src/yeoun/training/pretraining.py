@@ -1,25 +1,26 @@
-"""Pretraining: before they learn labels, embedding and encoder learn which token comes next, in both
-directions, from all texts, labelled or not (Dai & Le 2015)."""
+"""Pretraining: before it learns labels, a network learns from all texts, labelled or not, to say from a piece
+of a text which words the rest of it has (`nn.two_views`)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from ..config import Configuration
-from ..data.batches import Batch, answering_order, collate
+from ..data.batches import Batch, answering_order, collate, ragged
 from ..data.rows import Dataset, fingerprint
 from ..data.tokens import TokenStore
 from ..errors import ConfigError, DataError
 from ..nn.classifier import TextClassifier
-from ..nn.language import LanguageModel
 from ..nn.shards import cores_for_shards
+from ..nn.two_views import Guesses, TwoViewModel
 from ..pretrained import Pretrained
 from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
@@ -28,11 +29,15 @@ from .machine import RANDOM_NUMBERS, conditions, resolve_device, resolve_precisi
 from .optimization import build_optimizer
 from .state import Progress, TrainingFolder
 
-_TOLD_APART = 4_096  # tokens; all rarer ones count as one
-_TOKENS = 12_000  # in a batch
+Ints = npt.NDArray[np.int64]
+_PIECE = 64  # tokens at most; a text has two pieces at least
+_TOLD_APART = 20_000  # words that are guessed, the most frequent but
+_COMMONEST = 500  # one in so many, which any text has
+_TOKENS = 4_000  # in a batch
+_PIECES = range(32, 257)  # in a batch
 _RATE = 2e-3
 _HELD_OUT = 50  # of so many texts one is
-_SHORTEST = 2  # tokens of a text in which there is something to guess
+_SHORTEST = 2  # tokens of a text that has a rest
 
 
 def pretrain(
@@ -47,13 +52,13 @@ def pretrain(
     force: bool = False,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Pretrained:
-    """Return embedding and encoder that learned which token comes next in `texts`, of which a fiftieth is
-    held out for the perplexity.
+    """Return a network up to its head that learned from `texts`, of which a fiftieth is held out for the
+    perplexity.
 
     precision, device, folder, resume, watch: as of `training.fit.fit`. Raises DataError for texts without a
     token, ConfigError for a network that cannot be pretrained, ResumeError for a state of other texts.
     """
-    require_causal(configuration)
+    require_sequence(configuration)
     if not configuration.train.pretrain_epochs:
         raise ConfigError("train.pretrain_epochs = 0: expected 1 or more, passes over the texts")
     device = resolve_device(device)
@@ -96,10 +101,8 @@ def pretrain(
     return Pretrained(
         configuration=configuration,
         indexer=indexer,
-        weights={
-            name: array for name, array in weights.items() if name.startswith(("embedding.", "encoder."))
-        },
-        figures=pretraining_figures(run),
+        weights={name: array for name, array in weights.items() if not name.startswith("head.")},
+        figures=pretraining_figures(run, store),
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity},
     )
@@ -108,19 +111,23 @@ def pretrain(
 def begin_pretraining(
     network: TextClassifier, texts: TokenStore, held_out: TokenStore, configuration: Configuration, seed: int
 ) -> Run:
-    """Return the run in which embedding and encoder of `network` learn from `texts`. Its figures are of the
-    texts held out, `validation_loss` in nats a token."""
-    texts, held_out = (store.at_least(_SHORTEST) for store in (texts, held_out))
-    if not len(texts):
-        raise DataError(f"no text of at least {_SHORTEST} tokens: expected some, of which to guess the next")
+    """Return the run in which all of `network` but its head learns from `texts`. Its figures are of the texts
+    held out, `validation_loss` in nats a word."""
+    pieces, unseen = Pieces.of(texts), Pieces.of(held_out)
+    if not len(pieces.store):
+        raise DataError(
+            f"no text of at least {_SHORTEST} tokens: expected some, to guess one part from another"
+        )
+    words, frequencies = told_apart(pieces.store, network.embedding.num_embeddings)
     torch.manual_seed(seed)
-    model = LanguageModel(network, torch.from_numpy(most_frequent(texts, network.embedding.num_embeddings)))
+    model = TwoViewModel(network, torch.from_numpy(frequencies))
     model.to(network.embedding.weight.device)
     asked = configuration.train
+    fitting = round(_TOKENS / float(pieces.store.lengths.mean()))
     train = replace(
         asked,
         epochs=asked.pretrain_epochs,
-        batch_size=max(8, round(_TOKENS / max(1.0, float(texts.lengths.mean())))),
+        batch_size=min(max(fitting, _PIECES.start), _PIECES[-1]),
         optimizer="adamw",
         learning_rate=_RATE,
         schedule="one-cycle",
@@ -133,79 +140,111 @@ def begin_pretraining(
         optimizer=build_optimizer(network, train, around=model),
         configuration=replace(configuration, text=replace(configuration.text, pad_to="none"), train=train),
         seed=seed,
-        train=IndexedRows(texts, None),
-        learn=learn_words(model),
-        score=score_words(held_out),
+        train=IndexedRows(pieces.store, None),
+        learn=learn_words(model, pieces, words),
+        score=score_words(unseen, words),
         progress=Progress(task="pretraining", epochs=asked.pretrain_epochs),
         best={},
     )
 
 
-def require_causal(configuration: Configuration) -> None:
-    """Raise ConfigError for a network that cannot be pretrained."""
-    model = configuration.model
-    if model.inputs != "embedding" or model.encoder == "convolution":
+def require_sequence(configuration: Configuration) -> None:
+    """Raise ConfigError for a network that does not read tokens in their order."""
+    if configuration.model.inputs != "embedding":
         raise ConfigError(
-            f"train.pretrain_epochs = {configuration.train.pretrain_epochs}: expected 0, or a recurrent"
-            " encoder over an embedding, which read a text token by token"
-        )
-    if model.layers > 1 and model.bidirectional:
-        raise ConfigError(
-            f"model.layers = {model.layers}: with train.pretrain_epochs expected 1, or"
-            " model.bidirectional=false; a second layer over both directions has seen what it is to guess"
+            f"model.inputs = {configuration.model.inputs!r}: expected embedding with train.pretrain_epochs,"
+            " since pieces of a text are read token by token"
         )
 
 
-def most_frequent(texts: TokenStore, entries: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """Return the ids of the tokens that are told apart, the most frequent first."""
+@dataclass(frozen=True)
+class Pieces:
+    """store: pieces of texts, in their order. first, last: int64 [pieces], of each the first piece of its
+    text and the one behind the last."""
+
+    store: TokenStore
+    first: Ints
+    last: Ints
+
+    @classmethod
+    def of(cls, texts: TokenStore) -> Pieces:
+        """Return the `texts`, but those too short, cut into pieces as even as can be."""
+        texts = texts.at_least(_SHORTEST)
+        counts = np.maximum(2, -(-texts.lengths // _PIECE))
+        ends = counts.cumsum()
+        return cls(texts.cut(counts), np.repeat(ends - counts, counts), np.repeat(ends, counts))
+
+    def rest(self, pieces: Ints, words: Ints) -> npt.NDArray[np.float32]:
+        """Return the shares of the words in the texts of `pieces` [N] beside these pieces, float32 [N, K], by
+        the roots of their counts. words: of each token its number among the K, or -1."""
+        offsets, choices = self.store.offsets, int(words.max(initial=-1)) + 1
+        starts = offsets[self.first[pieces]]
+        source, _ = ragged(starts, lengths := offsets[self.last[pieces]] - starts)
+        row = np.repeat(np.arange(len(pieces)), lengths)
+        word = words[self.store.token_ids[source]]
+        is_own = (source >= offsets[pieces][row]) & (source < offsets[pieces + 1][row])
+        counted = (row * choices + word)[~is_own & (word >= 0)]
+        roots = np.sqrt(np.bincount(counted, minlength=len(pieces) * choices), dtype=np.float32)
+        roots = roots.reshape(len(pieces), choices)
+        return np.asarray(roots / np.maximum(roots.sum(1, keepdims=True), 1.0), np.float32)
+
+
+def told_apart(texts: TokenStore, entries: int) -> tuple[Ints, npt.NDArray[np.float32]]:
+    """Return of each of the `entries` of a vocabulary its number among the words that are told apart, or -1,
+    and how often each of those occurs: the most frequent, but for the very commonest."""
     counts = np.bincount(texts.token_ids, minlength=entries)
-    return np.argsort(-counts, kind="stable")[: min(_TOLD_APART, int((counts > 0).sum()))]
+    order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
+    chosen = order[len(order) // _COMMONEST :][:_TOLD_APART]
+    words = np.full(entries, -1, np.int64)
+    words[chosen] = np.arange(len(chosen))
+    return words, counts[chosen].astype(np.float32)
 
 
-def learn_words(model: LanguageModel) -> Learn:
-    """Return what leaves the gradients of a batch in `model`."""
+def learn_words(model: TwoViewModel, pieces: Pieces, words: Ints) -> Learn:
+    """Return what leaves the gradients of a batch of `pieces` in `model`."""
 
     def learn(batch: Batch, draw: Callable[[], None]) -> Outcome:
-        device = model.scores.device
-        token_ids, lengths = (
-            torch.from_numpy(array).to(device) for array in (batch.token_ids, batch.lengths)
-        )
-        loss, right, guesses = model.guess(token_ids, lengths)
-        mean = loss / guesses
-        mean.backward()  # type: ignore[no-untyped-call]
-        return Outcome(mean.item(), right, guesses)
+        found = _guess(model, batch, pieces, words)
+        if found.guesses:
+            found.loss.backward()  # type: ignore[no-untyped-call]
+        return Outcome(found.loss.item(), found.right, found.guesses)
 
     return learn
 
 
-def score_words(held_out: TokenStore) -> Score:
-    """Return what scores a language model on texts that it did not learn from."""
+def score_words(held_out: Pieces, words: Ints) -> Score:
+    """Return what scores a model on texts that it did not learn from."""
 
     @torch.no_grad()
     def score(model: nn.Module) -> dict[str, float]:
-        assert isinstance(model, LanguageModel)
+        assert isinstance(model, TwoViewModel)
         model.eval()
-        loss, right, guesses, device = 0.0, 0, 0, model.scores.device
-        for rows in answering_order(held_out.lengths, _TOKENS):
-            batch = collate(held_out, rows)
-            some = model.guess(
-                *(torch.from_numpy(each).to(device) for each in (batch.token_ids, batch.lengths))
-            )
-            loss, right, guesses = loss + float(some.loss), right + some.right, guesses + some.guesses
+        loss, right, guesses = 0.0, 0, 0
+        for rows in answering_order(held_out.store.lengths, _TOKENS, _PIECES[-1]):
+            some = _guess(model, collate(held_out.store, rows), held_out, words)
+            loss, right = loss + float(some.loss) * some.guesses, right + some.right
+            guesses += some.guesses
         guesses = max(1, guesses)
         return {"validation_loss": loss / guesses, "validation_accuracy": right / guesses}
 
     return score
 
 
-def pretraining_figures(run: Run) -> dict[str, float | None]:
-    """Return what the run came to, for the metrics of a model; no perplexity where nothing was held out."""
+def _guess(model: TwoViewModel, batch: Batch, pieces: Pieces, words: Ints) -> Guesses:
+    device = model.scores.weight.device
+    read = (batch.token_ids, batch.lengths, pieces.rest(batch.rows, words))
+    return model.guess(*(torch.from_numpy(array).to(device) for array in read))
+
+
+def pretraining_figures(run: Run, texts: TokenStore) -> dict[str, float | None]:
+    """Return what the run over `texts` came to, for the metrics of a model; no perplexity where nothing was
+    held out."""
     last = run.progress.history[-1]
     return {
-        "texts": len(run.train.store),
-        "tokens": len(run.train.store.token_ids),
+        "texts": len(texts),
+        "tokens": len(texts.token_ids),
         "epochs": run.progress.epoch,
         "seconds": round(run.progress.seconds, 2),
         "perplexity": math.exp(last["validation_loss"]) if last["validation_loss"] else None,
-        "next_token_accuracy": last["validation_accuracy"],
+        "word_accuracy": last["validation_accuracy"],
     }

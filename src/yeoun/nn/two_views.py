@@ -1,0 +1,61 @@
+"""Two views of a text: from a piece of it, which words do its other pieces have?
+
+What a piece has in common with the rest of its text, its subject and its judgement, is what a label is about;
+the next word is mostly grammar. The two views are those of Johnson & Zhang (2016), the second one widened
+from the neighbouring words to the whole rest of the text, whose words are predicted as those of a paragraph
+vector are (Le & Mikolov 2014), but by the network that will read new texts.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .classifier import DTYPES, TextClassifier
+from .dropout import drop
+
+_WIDTH = 256  # of the vector that the words are told from
+_DROPOUT = 0.2
+
+
+class Guesses(NamedTuple):
+    """loss: the mean over the guesses (nats a word), which has the gradient. right: of how many pieces the
+    likeliest word is one of the rest. guesses: of how many pieces the rest has words to guess."""
+
+    loss: Tensor
+    right: int
+    guesses: int
+
+
+class TwoViewModel(nn.Module):
+    """What says the words of the rest of a text, around the `network` that is to start from what it learns.
+
+    frequencies: float [K], how often each of the words that are told apart occurs; the scores start there.
+    """
+
+    def __init__(self, network: TextClassifier, frequencies: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.narrow = nn.Linear(network.head.in_features, _WIDTH)
+        self.scores = nn.Linear(_WIDTH, len(frequencies))
+        nn.init.uniform_(self.scores.weight, -0.05, 0.05)
+        with torch.no_grad():
+            self.scores.bias.copy_((frequencies / frequencies.sum()).log())
+
+    def guess(self, token_ids: Tensor, lengths: Tensor, rest: Tensor) -> Guesses:
+        """Return how well the words of the rest are guessed from pieces `token_ids` [N, T], of which row n
+        has `lengths[n]`. rest: float32 [N, K], the words' shares in it; zeros where it has none of them."""
+        precision = DTYPES[self.network.precision]
+        read = self.network.summarize(self.network.embed(token_ids, lengths), lengths)
+        told_from = self.narrow(drop(read, _DROPOUT, self.training))
+        # The largest product of all; in bf16 it takes a third of the time.
+        weight, bias = self.scores.weight.to(precision), self.scores.bias
+        scores = functional.linear(told_from.to(precision), weight).float() + bias
+        there = rest.sum(1) > 0
+        losses = torch.where(there, scores.logsumexp(1) - (rest * scores).sum(1), scores.new_zeros(()))
+        guesses = int(there.sum())
+        right = int((rest.gather(1, scores.argmax(1, keepdim=True)) > 0).sum())
+        return Guesses(losses.sum() / max(1, guesses), right, guesses)
