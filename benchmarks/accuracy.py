@@ -1,8 +1,9 @@
 """What do the presets reach on the named corpora, and what does it take?
 
 Trains on the training part and scores the test part once, the whole command by the clock: `fast` with three
-seeds, `balanced` and `accurate` with one; `accurate` with the corpus's texts without labels where it has any. Set YEOUN_DATA_DIR to a folder with the official files, or they are downloaded.
-Names of corpora and presets on the command line pick some of the runs.
+seeds, `balanced` and `accurate` with one; `accurate` with the corpus's texts without labels where there are
+any. Set YEOUN_DATA_DIR to a folder with the official files, or they are downloaded. Names of corpora and
+presets on the command line pick some of the runs.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ The rules, and why:
 - `accurate` first learns from all texts, labelled or not, what a piece of a text says of its rest, in as many
   passes as come to 26,000 steps, 8 at most: within an hour on two cores. Its vocabulary is as large as may
   be, since labels do not teach it. So that they do not unteach it either, the learning rate is a tenth, and
-  there is less noise, but where 50,000 rows and more can teach it anew.
+  there is less noise, but where 50,000 rows and more can teach it anew. Of fewer than 2,000 texts there is
+  nothing to learn first: there it is `balanced`, reading more of each.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def accurate(statistics: RowStatistics) -> Configuration:
     """Return a network that learns from text first: up to an hour on two cores."""
     base = _lstm(statistics, hidden_size=128, longest=800, effort=1.0, adversarial=0.25)
     korean, texts = statistics.hangul_share > 0.2, statistics.rows + statistics.unlabelled
-    scheme = base.text.scheme if texts < 2_000 else "unigram" if korean else "words"
+    if texts < 2_000:
+        return base
+    scheme = "unigram" if korean else "words"
     tokens = statistics.mean_words * _TOKENS_PER_WORD[scheme]
     pieces = max(2.0, tokens / 64)
     steps = texts * pieces / min(max(4_000 * pieces / max(1.0, tokens), 32), 256)

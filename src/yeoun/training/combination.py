@@ -49,11 +49,13 @@ def combine(
     ngrams: NgramBranch | None,
     valid: Dataset,
     calibrate: bool,
+    pretrained: bool = False,
 ) -> Combination:
     """Return the sum of both halves, or the recurrent one alone where there are no n-grams.
 
     recurrent: its logits on the validation rows, [rows, C] (of a sigmoid [rows, 1]), from `parameters`.
-    calibrate: scale the recurrent half also where it stands alone.
+    calibrate: scale the recurrent half also where it stands alone. pretrained: it has learned from text alone
+    before, and of few rows is the better half.
     """
     halves, pulls = {"head": recurrent}, [_PULL]
     parameters, evenness, ngram_scale = dict(parameters), EVEN, np.float32(1.0)
@@ -61,7 +63,7 @@ def combine(
         parameters |= ngrams.parameters
         scores = ngrams.score(valid.texts)
         halves["ngrams"] = np.pad(scores, ((0, 0), (recurrent.shape[1] - scores.shape[1], 0)))
-        pulls = [_PULL_BESIDE_NGRAMS, _PULL]
+        pulls = [_PULL if pretrained else _PULL_BESIDE_NGRAMS, _PULL]
     if ngrams is not None or calibrate:
         scales = fit_scales(list(halves.values()), valid.targets, pulls)
         if recurrent.shape[1] > 2 and not valid.is_multilabel:

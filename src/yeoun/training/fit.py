@@ -100,6 +100,7 @@ def fit(
     }
     if folder is not None:
         folder.check(identity, resume, force)
+    is_pretrained = start is not None or configuration.train.pretrain_epochs > 0
     given, is_cut = train, valid is None
     train, valid = _held_out(train, valid, configuration.train, seed)
     unlabelled = _unseen(unlabelled, valid)
@@ -143,7 +144,7 @@ def fit(
                 learned_before = {"pretraining": pretraining_figures(first, texts)}
                 del first, texts
             rows = IndexedRows(store, train.targets)
-            if start is not None or configuration.train.pretrain_epochs:
+            if is_pretrained:
                 start_head(network, rows, configuration, label_weights(train, configuration.train))
             run = _learn_labels(network, rows, held_out, train, configuration, seed)
             go_on(run, folder, watch)
@@ -151,7 +152,7 @@ def fit(
     network.load_state_dict(best)
     recurrent = answer(held_out.store, configuration.text, torch_forward(network))
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
-    whole = combine(recurrent, parameters, linear.ngrams, valid, configuration.train.calibrate)
+    whole = combine(recurrent, parameters, linear.ngrams, valid, configuration.train.calibrate, is_pretrained)
     final, weights = linear, whole.parameters
     if is_cut:  # now that nothing is to be chosen any more, the linear models learn from all rows
         run.train = held_out  # whose tokens leave the room to them

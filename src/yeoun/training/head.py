@@ -18,7 +18,8 @@ from .loop import IndexedRows
 from .objective import objective
 
 _ROWS = 50_000  # that it learns from at most
-_PULL = 0.025  # of a squared weight, of units of spread 1, against the mean loss of the rows
+_PULL = 0.02  # on a squared weight of a unit of spread 1, against the mean loss of the rows;
+_PULL_OF_FEW = 30.0  # and against the sum of their losses
 _STEPS = 100
 
 
@@ -36,13 +37,14 @@ def start_head(
     summaries = summaries.sub_(mean).div_(spread).to(device)
     labels = torch.from_numpy(rows.labels[some]).to(device)
     counted = None if weights is None else weights[torch.from_numpy(some)].to(device)
+    pull = _PULL + _PULL_OF_FEW / len(labels)
     weight, bias = (torch.zeros_like(p, requires_grad=True) for p in (head.weight, head.bias))
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
         logits = functional.linear(summaries, weight, bias)
-        loss = objective(logits, labels, 0.0, counted) + _PULL * weight.square().sum()
+        loss = objective(logits, labels, 0.0, counted) + pull * weight.square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
