@@ -1,57 +1,67 @@
 """How many labels does text without labels save?
 
-`fast` on draws of a corpus's training part, without and with all of its unlabelled texts, scored on 10,000
-training rows that were not drawn; so the test part stays unseen.
+`yeoun pretrain` on all texts of a corpus that have no labels, in some passes, and `accurate` from there on
+the draws of `small.py`, scored on the same 10,000 other training rows; so the test part stays unseen.
+Arguments: names of corpora, and numbers of passes.
 """
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from record import record, result
+from models import folder_of
+from record import record, result, yeoun
+from small import CORPORA, DRAWS, SCORED, SIZES
 
-from yeoun.data.rows import Dataset, statistics
+from yeoun.data.rows import statistics
 from yeoun.data.sources import read_source
-from yeoun.evaluation.significance import mcnemar_mid_p
-from yeoun.inference import predict_proba
+from yeoun.evaluation.metrics import score_answers
+from yeoun.inference import decide_labels, predict_proba, score_recurrent_half
 from yeoun.presets import resolve
+from yeoun.pretrained import Pretrained
+from yeoun.sealed import is_sealed
 from yeoun.training.fit import fit
 
-CORPORA = ("nsmc", "imdb")
-SIZES, DRAWS, SCORED = (500, 2_000, 8_000), 3, 10_000
+PASSES = (1, 4)
 
 
 def main(names: list[str]) -> None:
-    for corpus in names or CORPORA:
-        rows, texts = read_source(corpus).dataset, read_source(f"{corpus}:unlabelled").dataset.texts
-        for size in SIZES:
-            for draw in range(DRAWS):
-                name = f"unlabelled-{corpus}-{size}-{draw}"
-                if result(name) is None:
-                    order = np.random.default_rng(draw).permutation(len(rows))
-                    drawn, scored = (
-                        rows.take(np.sort(each)) for each in np.split(order, [size, size + SCORED])[:2]
-                    )
-                    figures = compare(drawn, scored, texts, draw)
-                    record(name, {"corpus": corpus, "rows": size, "seeds": [draw], **figures})
+    passes = [int(name) for name in names if name.isdigit()] or PASSES
+    for corpus in [name for name in names if name in CORPORA] or CORPORA:
+        for times in passes:
+            run(corpus, times)
 
 
-def compare(drawn: Dataset, scored: Dataset, texts: Sequence[str], seed: int) -> dict[str, Any]:
-    configuration = resolve("fast", statistics(drawn))
-    figures: dict[str, Any] = {"texts": len(texts)}
-    right = {}
-    for name, beside in (("without", ()), ("with", texts)):
-        started = time.perf_counter()
-        bundle = fit(drawn, configuration, seed=seed, unlabelled=beside)
-        figures[f"seconds_{name}"] = round(time.perf_counter() - started, 1)
-        figures["helps"] = bundle.metrics.get("self_training", {}).get("helps")
-        right[name] = predict_proba(bundle, scored.texts).argmax(1) == scored.targets
-        figures[f"accuracy_{name}"] = float(right[name].mean())
-    return {**figures, "mcnemar_p": mcnemar_mid_p(right["with"], right["without"])}
+def run(corpus: str, passes: int) -> None:
+    folder = folder_of(f"pretrained-{passes}", corpus)
+    if not is_sealed(folder):
+        asked = ("--set", f"train.pretrain_epochs={passes}")
+        yeoun("pretrain", f"{corpus}:unlabelled", *asked, "--out", folder, "--resume")
+    start, rows = Pretrained.load(folder), read_source(corpus).dataset
+    for size in SIZES:
+        for draw in range(DRAWS):
+            name = f"unlabelled-{corpus}-{passes}-{size}-{draw}"
+            if result(name) is not None:
+                continue
+            order = np.random.default_rng(draw).permutation(len(rows))
+            drawn, scored = (rows.take(np.sort(each)) for each in np.split(order, [size, size + SCORED])[:2])
+            preset = resolve("accurate", statistics(drawn, start.figures["texts"]))
+            bundle = fit(drawn, start.applied(preset), seed=draw, start=start)
+            answers = decide_labels(bundle, predict_proba(bundle, scored.texts))
+            record(
+                name,
+                {
+                    "corpus": corpus,
+                    "passes": passes,
+                    "rows": size,
+                    "seeds": [draw],
+                    "pretraining": dict(start.figures),
+                    "test": score_answers(answers, scored.targets),
+                    "recurrent_alone": score_recurrent_half(bundle, scored),
+                    "seconds": bundle.metrics["seconds"],
+                },
+            )
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Pretrained:
     def applied(self, configuration: Configuration) -> Configuration:
         """Return `configuration` with what a model that starts here takes over."""
         text, model = asdict(self.configuration.text), asdict(self.configuration.model)
-        taken = {f"text.{key}": text[key] for key in (*_TEXT, *_LENGTH)}
+        taken = {f"text.{key}": text[key] for key in (*_TEXT, *_LENGTH)} | {"train.pretrain_epochs": 0}
         return configuration.with_values(taken | {f"model.{key}": model[key] for key in _MODEL})
 
     def indexer_for(self, config: TextConfig) -> TextIndexer:

@@ -56,10 +56,10 @@ def run(options: argparse.Namespace) -> None:
         is_few = len(unlabelled) < TEXTS_A_ROW * len(train)
         few = f"; the n-grams would learn from {TEXTS_A_ROW} a row or more" if is_few else ""
         note(f"{len(unlabelled):,} texts without labels{few}")
-    configuration = configure(options, train, len(unlabelled))
+    beside = len(unlabelled) if start is None else start.figures["texts"]
+    configuration = configure(options, train, beside)
     if start is not None:
-        configuration = start.applied(configuration.with_values({"train.pretrain_epochs": 0}))
-        configuration = configuration.with_values(read_assignments(options.values))
+        configuration = start.applied(configuration).with_values(read_assignments(options.values))
     if out.exists() and options.resume:
         bundle = ModelBundle.load(out)
         require_same_run(bundle, out, train, valid, unlabelled, start, configuration, options.seed)
