@@ -75,21 +75,23 @@ def small() -> str:
 def unlabelled() -> str:
     def lines() -> Iterator[str]:
         for corpus in ("imdb", "nsmc"):
-            for rows in (500, 2_000, 8_000):
-                if runs := _named(f"unlabelled-{corpus}-{rows}-*"):
-                    without, beside = (
-                        [run[f"accuracy_{name}"] for run in runs] for name in ("without", "with")
-                    )
-                    points = " ".join(f"{100 * (b - a):+.2f}" for a, b in zip(without, beside, strict=True))
-                    kept = sum(bool(run["helps"]) for run in runs)
-                    chances = ", ".join(f"{run['mcnemar_p']:.2g}" for run in runs)
-                    yield (
-                        f"{corpus} | {rows:,} | {runs[0]['texts']:,} | {spread(without)} | {spread(beside)}"
-                        f" | {kept} of {len(runs)} | {points} | {chances}"
-                    )
+            for rows in (500, 2_000, 10_000):
+                alone = [run["accuracy"] for run in _named(f"small-{corpus}-{rows}-*")]
+                for passes in (1, 4):
+                    if runs := _named(f"unlabelled-{corpus}-{passes}-{rows}-*"):
+                        own, half = (
+                            [run[name]["accuracy"] for run in runs] for name in ("test", "recurrent_alone")
+                        )
+                        without = [each["whole"] for each in alone]
+                        halves = [each["recurrent_alone"] for each in alone]
+                        yield (
+                            f"{corpus} | {rows:,} | {passes}"
+                            f" | {runs[0]['pretraining']['seconds'] / 60:.1f} min"
+                            f" | {spread(without)} | {spread(own)} | {spread(halves)} | {spread(half)}"
+                        )
 
-    head = "corpus | rows | texts without labels | `fast` | with those texts | kept | points, by draw"
-    return markdown(f"{head} | McNemar's p", lines())
+    head = "corpus | labelled rows | passes | pretraining | `balanced` | `accurate` from there"
+    return markdown(f"{head} | recurrent half of `balanced` | of `accurate`", lines())
 
 
 def ablation() -> str:

@@ -24,9 +24,11 @@ from yeoun.inference import answer, torch_forward
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.two_views import TwoViewModel
 from yeoun.pretrained import Pretrained
+from yeoun.training.combination import combine
 from yeoun.training.fit import fit
 from yeoun.training.head import _summaries, start_head
 from yeoun.training.loop import IndexedRows
+from yeoun.training.ngrams import fit_ngrams
 from yeoun.training.pretraining import Pieces, pretrain, told_apart
 from yeoun.training.state import Progress, TrainingFolder
 
@@ -315,3 +317,16 @@ def test_pretrain_and_train_start_from_at_the_command_line(tmp_path: Path, run_c
     (text / "model.safetensors").write_bytes(b"altered")
     with pytest.raises(BundleError, match="altered"):
         Pretrained.load(text)
+
+
+def test_a_pretrained_half_counts_for_more_beside_ngrams_of_few_rows() -> None:
+    rows = make_rows(100)
+    ngrams = fit_ngrams(rows.take(np.arange(50)), Configuration().text)
+    valid = rows.take(np.arange(50, 100))
+    recurrent = np.float32([[0, 1], [1, 0]])[1 - valid.targets] * np.float32(0.1)
+    parameters = {"head.weight": np.ones((2, 1), np.float32), "head.bias": np.zeros(2, np.float32)}
+    scales = [
+        float(combine(recurrent, parameters, ngrams, valid, True, pretrained).parameters["head.weight"][0, 0])
+        for pretrained in (False, True)
+    ]
+    assert 0 < scales[0] < scales[1]

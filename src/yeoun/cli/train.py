@@ -104,6 +104,13 @@ def report(out: Path, bundle: ModelBundle, as_json: bool) -> None:
     print(f"{out}: {figures['parameters']:,} parameters, {figures['epochs']} epochs,")
     print(f"  {figures['seconds']:.0f} s of training in {figures['precision']},")
     print(f"  {figures['tokens_per_second']:,} tokens/s; kept epoch {bundle.provenance['best_epoch']}")
+    if first := figures.get("pretraining"):
+        told = (
+            "" if first["perplexity"] is None else f", perplexity {first['perplexity']:,.0f} on held-out rows"
+        )
+        print(
+            f"  first {first['epochs']} passes over {first['texts']:,} texts, {first['seconds']:.0f} s{told}"
+        )
     if "vector_coverage" in figures:
         print(f"  {figures['vector_coverage']:.1%} of the vocabulary started from the given vectors")
     if shortened := figures.get("shortened"):
