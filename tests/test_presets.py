@@ -145,6 +145,8 @@ def test_accurate_alone_is_pretrained_in_fewer_passes_over_more_texts(name: str)
 def test_accurate_keeps_what_was_pretrained_where_rows_are_few_and_counts_texts_without_labels() -> None:
     few, many = (resolve("accurate", rows(count)) for count in (49_999, 50_000))
     assert few.train.learning_rate * 10 == many.train.learning_rate
+    assert resolve("accurate", rows(10_000, 20)).train.learning_rate * 2 == many.train.learning_rate
+    assert resolve("accurate", rows(10_000, 20)).train.adversarial == 0.25
     assert (few.train.adversarial, many.train.adversarial) == (0.0, 0.25)
     assert few.model.dropout < many.model.dropout
     schemes = [

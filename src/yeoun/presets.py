@@ -17,15 +17,17 @@ The rules, and why:
 - Epochs: fewer rows, more passes. `balanced` trains each batch a second time on shifted embeddings.
 - `accurate` first learns from all texts, labelled or not, what a piece of a text says of its rest, in as many
   passes as come to 26,000 steps, 8 at most: within an hour on two cores. Its vocabulary is as large as may
-  be, since labels do not teach it. So that they do not unteach it either, the learning rate is a tenth, and
-  there is less noise, but where 50,000 rows and more can teach it anew. Of fewer than 2,000 texts there is
-  nothing to learn first: there it is `balanced`, reading more of each.
+  be, since labels do not teach it. Then labels of fewer than 50,000 rows shall not unteach what is there:
+  of two labels a tenth of the learning rate, two passes and no shifted embeddings, of more half the rate and
+  half the passes. Of fewer than 2,000 texts there is nothing to learn first: there it is `balanced`, reading
+  more of each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .config import Configuration, ModelConfig, TextConfig, TrainConfig
 from .errors import ConfigError
@@ -64,31 +66,26 @@ def accurate(statistics: RowStatistics) -> Configuration:
     if texts < 2_000:
         return base
     scheme = "unigram" if korean else "words"
-    tokens = statistics.mean_words * _TOKENS_PER_WORD[scheme]
+    values: dict[str, Any] = {
+        "text.scheme": scheme,
+        "text.vocabulary_size": 16_000 if korean else 30_000,
+        "model.hidden_size": 128,
+        "model.embedding_size": 128,
+        "train.pretrain_epochs": _pretraining_passes(texts, statistics.mean_words * _TOKENS_PER_WORD[scheme]),
+    }
+    if statistics.rows < 50_000 and statistics.classes > 2:
+        values |= {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
+    elif statistics.rows < 50_000:
+        noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.1}
+        values |= {"train.learning_rate": 2e-4, "train.epochs": 2, "train.adversarial": 0.0, **noise}
+    return base.with_values(values)
+
+
+def _pretraining_passes(texts: int, tokens: float) -> int:
+    """Return how many passes over so many texts, of so many tokens each, `training.pretraining` can make."""
     pieces = max(2.0, tokens / 64)
-    steps = texts * pieces / min(max(4_000 * pieces / max(1.0, tokens), 32), 256)
-    learns_anew = statistics.rows >= 50_000
-    return base.with_values(
-        {
-            "text.scheme": scheme,
-            "text.vocabulary_size": 16_000 if korean else 30_000,
-            "model.hidden_size": 128,
-            "model.embedding_size": 128,
-            "train.pretrain_epochs": max(1, min(8, round(_STEPS / max(1.0, steps)))),
-        }
-        | (
-            {}
-            if learns_anew
-            else {
-                "model.dropout": 0.3,
-                "model.embedding_dropout": 0.1,
-                "model.word_dropout": 0.1,
-                "train.learning_rate": 2e-4,
-                "train.adversarial": 0.0,
-                "train.epochs": 2,
-            }
-        )
-    )
+    batch = min(max(4_000 * pieces / max(1.0, tokens), 32), 256)
+    return max(1, min(8, round(_STEPS * batch / (texts * pieces))))
 
 
 PRESETS: dict[str, Callable[[RowStatistics], Configuration]] = {
