@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import time
 
-from models import folder_of
+from models import folder_of, texts_beside
 from record import record, result, yeoun
 
 CORPORA = {
@@ -22,7 +22,6 @@ CORPORA = {
     "20news-random": ("20news:article-train", "20news:article-test"),
 }
 SEEDS = {"fast": range(3), "balanced": range(1), "accurate": range(1)}
-WITHOUT_LABELS = ("imdb", "nsmc")  # corpora that have texts without labels, which `accurate` learns from
 
 
 def main(names: list[str]) -> None:
@@ -41,8 +40,7 @@ def run(preset: str, corpus: str, seed: int) -> None:
     train, test = CORPORA[corpus]
     model = folder_of(preset, corpus, seed)
     started = time.perf_counter()
-    more = preset == "accurate" and corpus in WITHOUT_LABELS
-    beside = ("--unlabelled", f"{corpus}:unlabelled") if more else ()
+    beside = texts_beside(preset, corpus)
     trained = yeoun("train", train, *beside, "--preset", preset, "--out", model, "--seed", seed, "--force")
     seconds = time.perf_counter() - started
     tested = yeoun("evaluate", model, test)
@@ -51,7 +49,7 @@ def run(preset: str, corpus: str, seed: int) -> None:
         {
             "corpus": corpus,
             "preset": preset,
-            "unlabelled": more,
+            "unlabelled": bool(beside),
             "seeds": [seed],
             "command_seconds": round(seconds, 1),
             "train": {key: value for key, value in trained.items() if key != "out"},

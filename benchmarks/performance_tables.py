@@ -83,7 +83,7 @@ def limits() -> str:
 
 def rates() -> str:
     def lines() -> Iterator[str]:
-        for run in runs_of(f"rates-{corpus}" for corpus in ("nsmc", "imdb")):
+        for run in runs_of(f"rates-{corpus}{of}" for corpus in ("nsmc", "imdb") for of in ("", "-accurate")):
             for way, figures in run["ways"].items():
                 if figures is None:
                     yield f"{run['corpus']} | {way} | not installed | | "

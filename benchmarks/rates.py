@@ -3,7 +3,7 @@
 `yeoun predict` on an even sample of a corpus's test rows by length, the whole process: start, model,
 reading, answering, writing. Beside it, from texts in memory: the same models, the linear baseline and
 fastText; and from token ids, on a smaller such sample, our tokens (at most 512) in place of word pieces:
-BERT-base and DistilBERT of random weights.
+BERT-base and DistilBERT of random weights. Arguments: corpora; `accurate`, which is measured by itself.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from yeoun.bundle import ModelBundle
 from yeoun.data.sources import read_source
 from yeoun.data.tokens import TokenStore
 from yeoun.inference import predict_proba
+from yeoun.presets import PRESETS
 from yeoun.text.indexer import TextIndexer
 
 ROWS = {"nsmc": 50_000, "imdb": 5_000}
@@ -37,17 +38,19 @@ PRECISIONS = ("fp32", "bf16")
 TRANSFORMERS = {"BERT-base": "Bert", "DistilBERT": "DistilBert"}
 
 
-def main(corpora: list[str]) -> None:
-    for corpus in corpora or ROWS:
-        if result(f"rates-{corpus}") is None:
-            record(f"rates-{corpus}", {"corpus": corpus, **measure(corpus)})
+def main(names: list[str]) -> None:
+    presets = [name for name in names if name in PRESETS] or ["fast", "balanced"]
+    for corpus in [name for name in names if name in ROWS] or ROWS:
+        name = "-".join(["rates", corpus, *(["accurate"] if presets == ["accurate"] else [])])
+        if result(name) is None:
+            record(name, {"corpus": corpus, **measure(corpus, presets)})
 
 
-def measure(corpus: str) -> dict[str, Any]:
-    folders = {preset: trained(preset, corpus) for preset in ("fast", "balanced")}
+def measure(corpus: str, presets: Sequence[str]) -> dict[str, Any]:
+    folders = {preset: trained(preset, corpus) for preset in presets}
     texts = sampled(read_source(f"{corpus}:test").dataset.texts, ROWS[corpus])
     bundles = {preset: ModelBundle.load(folder) for preset, folder in folders.items()}
-    bundle = bundles["balanced"]
+    bundle = bundles[presets[-1]]
     store = tokens(bundle.indexer, sampled(texts, SAMPLES[corpus]))
     with TemporaryDirectory() as folder:
         rows, labels = Path(folder) / "rows.csv", Path(folder) / "labels.csv"

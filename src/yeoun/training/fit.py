@@ -36,7 +36,7 @@ from .machine import RANDOM_NUMBERS, conditions, resolve_device, resolve_precisi
 from .objective import label_weights
 from .optimization import build_optimizer
 from .pretraining import begin_pretraining, pretraining_figures, require_sequence
-from .self_training import TEXTS_A_ROW, learn_more, self_train
+from .self_training import learn_more, self_train
 from .state import Progress, TrainingFolder
 
 
@@ -67,24 +67,7 @@ def fit(
     Raises DataError for rows that cannot be learned from, ConfigError for a device or precision that
     is not there, ResumeError for a state of another run.
     """
-    require_classes(train)
-    fitting = configuration.for_labels(len(train.label_names), train.is_multilabel)
-    if configuration != fitting:
-        raise ConfigError(
-            f"model.head = {configuration.model.head!r} with {len(train.label_names)} labels"
-            f"{', several a row' if train.is_multilabel else ''}: expected {fitting.model.head}"
-        )
-    if valid is not None:
-        require_kind(valid, train.is_multilabel, "the validation rows")
-    if configuration.train.pretrain_epochs:
-        require_sequence(configuration)
-    if start is not None:
-        require_start(configuration, start)
-    elif len(unlabelled) and not (configuration.train.pretrain_epochs or configuration.model.ngrams):
-        raise ConfigError(
-            "unlabelled texts, train.pretrain_epochs = 0 and model.ngrams = false: nothing would learn from"
-            " them; set one of the two"
-        )
+    _require_fitting(train, configuration, valid, unlabelled, start)
     device = resolve_device(device)
     precision = resolve_precision(precision, device, configuration.model)
     scheme = configuration.text.scheme
@@ -110,12 +93,9 @@ def fit(
     with RANDOM_NUMBERS:  # of which the linear machines have one source, too
         # Now, while they have the room that the tokens of many rows will take.
         linear = fit_linear_models(train, configuration, seed)
-        self_trained = None
-        is_weighed = label_weights(train, configuration.train) is not None
-        if linear.ngrams is not None and not is_weighed and len(unlabelled) >= TEXTS_A_ROW * len(train):
-            self_trained = self_train(linear.ngrams, train, valid, unlabelled, configuration, seed)
-            if self_trained.helps:
-                linear = linear._replace(ngrams=self_trained.branch)
+        self_trained = self_train(linear.ngrams, train, valid, unlabelled, configuration, seed)
+        if self_trained is not None and self_trained.helps:
+            linear = linear._replace(ngrams=self_trained.branch)
     if indexer is None and configuration.text.vocabulary_rows == "all":
         indexer = TextIndexer.fit([*train.texts, *valid.texts], configuration.text)
     if indexer is None and len(unlabelled) and configuration.train.pretrain_epochs:
@@ -201,6 +181,34 @@ def fit(
         history=tuple(run.progress.history),
         provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},
     )
+
+
+def _require_fitting(
+    train: Dataset,
+    configuration: Configuration,
+    valid: Dataset | None,
+    unlabelled: Sequence[str],
+    start: Pretrained | None,
+) -> None:
+    """Raise DataError or ConfigError for rows, texts and a start that do not go with the configuration."""
+    require_classes(train)
+    fitting = configuration.for_labels(len(train.label_names), train.is_multilabel)
+    if configuration != fitting:
+        raise ConfigError(
+            f"model.head = {configuration.model.head!r} with {len(train.label_names)} labels"
+            f"{', several a row' if train.is_multilabel else ''}: expected {fitting.model.head}"
+        )
+    if valid is not None:
+        require_kind(valid, train.is_multilabel, "the validation rows")
+    if configuration.train.pretrain_epochs:
+        require_sequence(configuration)
+    if start is not None:
+        require_start(configuration, start)
+    elif len(unlabelled) and not (configuration.train.pretrain_epochs or configuration.model.ngrams):
+        raise ConfigError(
+            "unlabelled texts, train.pretrain_epochs = 0 and model.ngrams = false: nothing would learn from"
+            " them; set one of the two"
+        )
 
 
 def _held_out(

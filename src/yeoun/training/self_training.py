@@ -21,6 +21,7 @@ from ..inference import class_logits, to_probabilities
 from .combination import fit_scales
 from .linear import ngram_rows
 from .ngrams import NgramBranch, count_features, fit_ngrams, rows_within_reach
+from .objective import label_weights
 
 _FEATURES = 40_000_000  # of all texts without labels, at 32 bytes each
 _PULL = 1.0
@@ -40,15 +41,19 @@ class SelfTraining(NamedTuple):
 
 
 def self_train(
-    branch: NgramBranch,
+    branch: NgramBranch | None,
     train: Dataset,
     valid: Dataset,
     unlabelled: Sequence[str],
     configuration: Configuration,
     seed: int,
-) -> SelfTraining:
+) -> SelfTraining | None:
     """Return what `branch`, which learned from `train`, becomes with the `unlabelled` texts, or as many of
-    them as memory has room for."""
+    them as memory has room for; None without a branch, with too few texts, or with rows that are weighed."""
+    if branch is None or len(unlabelled) < TEXTS_A_ROW * len(train):
+        return None
+    if label_weights(train, configuration.train) is not None:
+        return None
     count = partial(count_features, config=configuration.text)
     room = min(len(unlabelled), rows_within_reach(unlabelled, count, _FEATURES))
     texts = [unlabelled[int(row)] for row in np.linspace(0, len(unlabelled) - 1, room)]
