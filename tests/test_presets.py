@@ -143,7 +143,7 @@ def test_accurate_alone_is_pretrained_in_fewer_passes_over_more_texts(name: str)
 
 
 def test_accurate_keeps_what_was_pretrained_where_rows_are_few_and_counts_texts_without_labels() -> None:
-    few, many = (resolve("accurate", rows(count)) for count in (49_999, 50_000))
+    few, many = (resolve("accurate", rows(count, mean=230.0)) for count in (49_999, 50_000))
     assert few.train.learning_rate * 10 == many.train.learning_rate
     assert resolve("accurate", rows(10_000, 20)).train.learning_rate * 2 == many.train.learning_rate
     assert resolve("accurate", rows(10_000, 20)).train.adversarial == 0.25
@@ -152,9 +152,11 @@ def test_accurate_keeps_what_was_pretrained_where_rows_are_few_and_counts_texts_
     schemes = [
         resolve("accurate", RowStatistics(300, 2, 8.0, 20.0, hangul, texts)).text.scheme
         for hangul in (0.0, 0.9)
-        for texts in (0, 1_699, 1_700)
+        for texts in (0, 15_000, 16_000)
     ]
     assert schemes == ["characters", "characters", "words", "characters", "characters", "unigram"]
+    names = RowStatistics(20_000, 2, 1.0, 1.0, 0.0, 500_000)  # of one word, which has no rest
+    assert resolve("accurate", names).train.pretrain_epochs == 0
 
 
 def test_fast_trains_and_shows_each_half_but_without_ngrams_the_whole_alone(

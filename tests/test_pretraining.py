@@ -24,9 +24,9 @@ from yeoun.inference import answer, torch_forward
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.two_views import TwoViewModel
 from yeoun.pretrained import Pretrained
-from yeoun.training.combination import combine
+from yeoun.training.combination import Combination, combine
 from yeoun.training.fit import fit
-from yeoun.training.head import _summaries, start_head
+from yeoun.training.head import _some, _summaries, start_head
 from yeoun.training.loop import IndexedRows
 from yeoun.training.ngrams import fit_ngrams
 from yeoun.training.pretraining import Pieces, pretrain, told_apart
@@ -175,7 +175,7 @@ def test_heads_of_sigmoids_start_from_the_rows_too(head: str, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        (COUNTS, "inputs"),
+        (COUNTS, "scheme"),
         ({"train__pretrain_epochs": 0}, "pretrain_epochs"),
     ],
 )
@@ -330,3 +330,65 @@ def test_a_pretrained_half_counts_for_more_beside_ngrams_of_few_rows() -> None:
         for pretrained in (False, True)
     ]
     assert 0 < scales[0] < scales[1]
+
+
+def test_a_model_that_was_pretrained_begins_with_the_fitted_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, bool]] = []
+
+    def start(network: TextClassifier, rows: IndexedRows, *_: object) -> None:
+        seen.append((len(rows.store), True))
+        with torch.no_grad():
+            network.head.bias.copy_(torch.tensor([7.0, -7.0]))
+
+    monkeypatch.setattr("yeoun.training.fit.start_head", start)
+    asked = configuration(train__learning_rate=1e-9, train__epochs=1)
+    assert np.allclose(fit(make_rows(60), asked).weights["head.bias"], [7.0, -7.0], atol=1e-6)
+    without = replace(asked, train=replace(asked.train, pretrain_epochs=0))
+    assert not np.allclose(fit(make_rows(60), without).weights["head.bias"], [7.0, -7.0], atol=1.0)
+    assert seen == [(54, True)]
+
+
+@pytest.mark.parametrize("passes", [0, 1])
+def test_fit_says_whether_the_half_was_pretrained(monkeypatch: pytest.MonkeyPatch, passes: int) -> None:
+    told: list[object] = []
+
+    def combined(*given: object) -> Combination:
+        told.append(given[5])
+        return combine(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("yeoun.training.fit.combine", combined)
+    fit(make_rows(60), configuration(train__pretrain_epochs=passes))
+    assert told == [passes == 1]
+
+
+def test_another_pooling_than_was_pretrained_is_refused() -> None:
+    start = pretrain(ORDERED, configuration())
+    other = start.applied(configuration()).with_values({"model.pooling": "attention"})
+    with pytest.raises(ConfigError, match="pooling"):
+        fit(make_rows(60), other, start=start)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_of_many_rows_a_head_learns_from_some_of_every_label(
+    monkeypatch: pytest.MonkeyPatch, several: bool
+) -> None:
+    monkeypatch.setattr("yeoun.training.head._ROWS", 50)
+    labels = np.arange(500) % 2
+    labels[-1] = 2
+    if several:
+        labels = np.eye(3, dtype=np.int64)[labels]
+    some = _some(labels, 3)
+    drawn = labels[some].argmax(1) if several else labels[some]
+    assert 50 <= some.sum() <= 53
+    assert min(np.bincount(drawn)[:2]) > 15
+    assert 2 in drawn
+
+
+def test_a_state_is_not_written_after_every_step_because_the_words_are_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[float, ...]] = []
+    monkeypatch.setattr("yeoun.training.loop.steps_between_saves", lambda *sizes: asked.append(sizes) or 99)
+    learned = pretrain(ORDERED, configuration())
+    encoder = sum(each.size for name, each in learned.weights.items() if name.startswith("encoder."))
+    assert [sizes[0] for sizes in asked] == [encoder]

@@ -16,11 +16,12 @@ The rules, and why:
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
 - Epochs: fewer rows, more passes. `balanced` trains each batch a second time on shifted embeddings.
 - `accurate` first learns from all texts, labelled or not, what a piece of a text says of its rest, in as many
-  passes as come to 26,000 steps, 8 at most: within an hour on two cores. Its vocabulary is as large as may
-  be, since labels do not teach it. Then labels of fewer than 50,000 rows shall not unteach what is there:
-  of two labels a tenth of the learning rate, two passes and no shifted embeddings, of more half the rate and
-  half the passes. Of fewer than 2,000 texts there is nothing to learn first: there it is `balanced`, reading
-  more of each.
+  passes as come to 26,000 steps, 8 at most and one at least: an hour on two cores, more for millions of
+  texts. Its network has 128 units and its vocabulary is as large as may be, since labels do not teach them.
+  Labels of fewer than 50,000 rows shall not unteach what is there: half the learning rate and half the
+  passes; of two labels, after 10,000 steps and more, a tenth of the rate, two passes and no shifted
+  embeddings. Where 8 passes are fewer than 1,000 steps, there is too little to learn from: it is then
+  `balanced`, reading more of each text.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from .errors import ConfigError
 
 _TOKENS_PER_WORD = {"words": 1.3, "unigram": 2.5, "characters": 6.5}
 _STEPS = 26_000  # of pretraining: 75 to 110 ms each on one core
+_FEWEST_STEPS, _MANY_STEPS = 1_000, 10_000  # from which it teaches something, and most
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,21 @@ def balanced(statistics: RowStatistics) -> Configuration:
 def accurate(statistics: RowStatistics) -> Configuration:
     """Return a network that learns from text first: up to an hour on two cores."""
     base = _lstm(statistics, hidden_size=128, longest=800, effort=1.0, adversarial=0.25)
-    korean, texts = statistics.hangul_share > 0.2, statistics.rows + statistics.unlabelled
-    if texts < 2_000:
-        return base
+    korean = statistics.hangul_share > 0.2
     scheme = "unigram" if korean else "words"
+    tokens = min(statistics.mean_words * _TOKENS_PER_WORD[scheme], base.text.maximum_length)
+    steps = _steps_of_pretraining(statistics.rows + statistics.unlabelled, tokens)
+    passes = max(1, min(8, round(_STEPS / max(1.0, steps))))
+    if passes * steps < _FEWEST_STEPS or statistics.mean_words < 2:
+        return base
     values: dict[str, Any] = {
         "text.scheme": scheme,
         "text.vocabulary_size": 16_000 if korean else 30_000,
         "model.hidden_size": 128,
         "model.embedding_size": 128,
-        "train.pretrain_epochs": _pretraining_passes(texts, statistics.mean_words * _TOKENS_PER_WORD[scheme]),
+        "train.pretrain_epochs": passes,
     }
-    if statistics.rows < 50_000 and statistics.classes > 2:
+    if statistics.rows < 50_000 and (statistics.classes > 2 or passes * steps < _MANY_STEPS):
         values |= {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
     elif statistics.rows < 50_000:
         noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.1}
@@ -81,11 +86,10 @@ def accurate(statistics: RowStatistics) -> Configuration:
     return base.with_values(values)
 
 
-def _pretraining_passes(texts: int, tokens: float) -> int:
-    """Return how many passes over so many texts, of so many tokens each, `training.pretraining` can make."""
+def _steps_of_pretraining(texts: int, tokens: float) -> float:
+    """Return in how many steps `training.pretraining` goes through texts of so many tokens each."""
     pieces = max(2.0, tokens / 64)
-    batch = min(max(4_000 * pieces / max(1.0, tokens), 32), 256)
-    return max(1, min(8, round(_STEPS * batch / (texts * pieces))))
+    return texts * pieces / min(max(4_000 * pieces / max(1.0, tokens), 32), 256)
 
 
 PRESETS: dict[str, Callable[[RowStatistics], Configuration]] = {

@@ -14,7 +14,7 @@ from .train import check_configuration, configured, readable, require_place
 
 
 def run(options: argparse.Namespace) -> None:
-    """Learn from the texts of SOURCE which token comes next; OUT appears whole or not at all."""
+    """Learn to guess the rest of the texts of SOURCE from a piece; OUT appears whole or not at all."""
     from ..process import tune_process
     from ..training.pretraining import pretrain
     from ..training.state import TrainingFolder
@@ -65,4 +65,4 @@ def run(options: argparse.Namespace) -> None:
     print(f"{out}: {figures['epochs']} passes over {figures['tokens']:,} tokens, {figures['seconds']:.0f} s")
     if figures["perplexity"] is not None:
         print(f"  perplexity {figures['perplexity']:.1f} on texts held out")
-    print(f"next: yeoun train SOURCE --start-from {out} --out MODEL")
+    print(f"next: yeoun train SOURCE --preset accurate --start-from {out} --out MODEL")

@@ -3,10 +3,10 @@ trusted, as the validation rows say.
 
 Scaling the logits by one number is temperature scaling (Guo et al. 2017), which changes no label; scaling the
 two halves weighs them as well. Both minimise the log loss, with a pull towards zero, so that a few validation
-rows cannot make a model sure of itself; a strong one on a recurrent half that stands beside n-grams, since of
-few rows it learns less than they do, and few validation rows do not show it. Of more than two classes the
-sum is then evened out (see `evaluation.evenness`). What these rows say of the probabilities afterwards is a
-little too good, as of every choice made on them.
+rows cannot make a model sure of itself; a strong one on a recurrent half beside n-grams that was not
+pretrained, since of few rows it learns less than they do, and few validation rows do not show it. Of more
+than two classes the sum is then evened out (see `evaluation.evenness`). What these rows say of the
+probabilities afterwards is a little too good, as of every choice made on them.
 """
 
 from __future__ import annotations

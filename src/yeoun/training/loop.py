@@ -78,11 +78,10 @@ def go_on(run: Run, folder: TrainingFolder | None, watch: Callable[[Progress], N
         run.progress, run.best = saved
     pad_to = run.configuration.text.pad_to
     tokens = run.train.store.lengths.mean() if isinstance(pad_to, str) else pad_to
-    weights = count_parameters(run.network)
-    tables = sum(
-        p.numel() for m in run.network.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
-    )
-    every = steps_between_saves(weights - tables, weights, float(tokens) * run.configuration.train.batch_size)
+    # What every token goes through; a table's rows it only looks up, and a text is scored once.
+    encoder = sum(p.numel() for name, p in run.network.named_parameters() if "encoder." in name)
+    batch = float(tokens) * run.configuration.train.batch_size
+    every = steps_between_saves(encoder, count_parameters(run.network), batch)
     run_epochs(run, save, every, watch)
 
 

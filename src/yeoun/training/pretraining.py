@@ -152,7 +152,7 @@ def require_sequence(configuration: Configuration) -> None:
     """Raise ConfigError for a network that does not read tokens in their order."""
     if configuration.model.inputs != "embedding":
         raise ConfigError(
-            f"model.inputs = {configuration.model.inputs!r}: expected embedding with train.pretrain_epochs,"
+            f"text.scheme = {configuration.text.scheme!r}: with train.pretrain_epochs expected another one,"
             " since pieces of a text are read token by token"
         )
 
