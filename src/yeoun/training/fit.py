@@ -136,7 +136,7 @@ def fit(
     final, weights = linear, whole.parameters
     if is_cut:  # now that nothing is to be chosen any more, the linear models learn from all rows
         run.train = held_out  # whose tokens leave the room to them
-        del store
+        del store, rows
         with RANDOM_NUMBERS:
             final = fit_linear_models(given, configuration, seed)
             if final.ngrams is not None and self_trained is not None and self_trained.helps:
