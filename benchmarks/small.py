@@ -35,10 +35,15 @@ def main(names: list[str]) -> None:
             for draw in range(DRAWS):
                 name = f"small-{corpus}-{size}-{draw}"
                 if result(name) is None:
-                    order = np.random.default_rng(draw).permutation(len(rows))
-                    drawn, scored = order[:size], order[size : size + SCORED]
-                    figures = compare(rows.take(np.sort(drawn)), rows.take(np.sort(scored)), draw)
+                    figures = compare(*draw_rows(rows, size, draw), draw)
                     record(name, {"corpus": corpus, "rows": size, "seeds": [draw], **figures})
+
+
+def draw_rows(rows: Dataset, size: int, draw: int) -> tuple[Dataset, Dataset]:
+    """Return so many rows drawn by `draw`, and 10,000 others to score on, both in the order of the file."""
+    order = np.random.default_rng(draw).permutation(len(rows))
+    drawn, scored = order[:size], order[size : size + SCORED]
+    return rows.take(np.sort(drawn)), rows.take(np.sort(scored))
 
 
 def compare(train: Dataset, scored: Dataset, seed: int) -> dict[str, Any]:

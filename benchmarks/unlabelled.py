@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
 from models import folder_of
 from record import record, result, yeoun
-from small import CORPORA, DRAWS, SCORED, SIZES
+from small import CORPORA, DRAWS, SIZES, draw_rows
 
 from yeoun.data.rows import statistics
 from yeoun.data.sources import read_source
@@ -44,8 +43,7 @@ def run(corpus: str, passes: int) -> None:
             name = f"unlabelled-{corpus}-{passes}-{size}-{draw}"
             if result(name) is not None:
                 continue
-            order = np.random.default_rng(draw).permutation(len(rows))
-            drawn, scored = (rows.take(np.sort(each)) for each in np.split(order, [size, size + SCORED])[:2])
+            drawn, scored = draw_rows(rows, size, draw)
             preset = resolve("accurate", statistics(drawn, start.figures["texts"]))
             bundle = fit(drawn, start.applied(preset), seed=draw, start=start)
             answers = decide_labels(bundle, predict_proba(bundle, scored.texts))
