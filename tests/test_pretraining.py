@@ -29,8 +29,9 @@ from yeoun.training.fit import fit
 from yeoun.training.head import _some, _summaries, start_head
 from yeoun.training.loop import IndexedRows
 from yeoun.training.ngrams import fit_ngrams
-from yeoun.training.pretraining import Pieces, pretrain, told_apart
+from yeoun.training.pretraining import Pieces, pretrain
 from yeoun.training.state import Progress, TrainingFolder
+from yeoun.training.targets import Targets
 
 CLI = Callable[..., tuple[int, str, str]]
 ORDERED = ["one two three four five six"] * 40  # what comes next is certain
@@ -71,28 +72,83 @@ def test_pieces_are_even_and_put_together_are_the_texts(texts: list[list[int]]) 
         lengths = pieces.store.lengths[first:last]
         assert (first, int(lengths.sum())) == (start, len(text))
         assert last - first >= 2
-        assert 1 <= lengths.min() <= lengths.max() <= min(64, lengths.min() + 1)
+        assert 1 <= lengths.min() <= lengths.max() <= min(32, lengths.min() + 1)
         start = last
     assert start == len(pieces.store)
 
 
-@given(st.lists(st.lists(st.integers(1, 9), min_size=2, max_size=150), min_size=1, max_size=4))
-def test_the_rest_is_every_other_piece_of_the_text(texts: list[list[int]]) -> None:
-    pieces, words = Pieces.of(stored(*texts)), np.array([-1, -1, 0, 1, 2, 3, 4, 5, 6, 7])
-    rest = pieces.rest(np.arange(len(pieces.store)), words)
-    offsets, ids = pieces.store.offsets, pieces.store.token_ids
+def ngrams_of(text: list[int]) -> dict[tuple[int, ...], list[int]]:
+    """Where each n-gram of known tokens begins."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    for length in (1, 2, 3):
+        for at in range(len(text) - length + 1):
+            if min(text[at : at + length]) > 1:
+                found.setdefault(tuple(text[at : at + length]), []).append(at)
+    return found
+
+
+def named(targets: Targets) -> dict[tuple[int, ...], int]:
+    """The number of each target by its tokens."""
+    return {
+        tuple(int(key) >> 21 * (length - 1 - i) & (1 << 21) - 1 for i in range(length)): int(number)
+        for length, keys, numbers in zip((1, 2, 3), targets.keys, targets.numbers, strict=True)
+        for key, number in zip(keys, numbers, strict=True)
+    }
+
+
+@given(st.lists(st.lists(st.integers(1, 5), min_size=2, max_size=90), min_size=1, max_size=4))
+def test_the_rest_is_every_ngram_that_does_not_touch_the_piece(texts: list[list[int]]) -> None:
+    store = stored(*texts)
+    pieces, targets = Pieces.of(store), Targets.frequent(store)
+    rest, number = pieces.rest(np.arange(len(pieces.store)), targets), named(targets)
+    offsets = pieces.store.offsets
     for piece in range(len(pieces.store)):
-        first, last = pieces.first[piece], pieces.last[piece]
-        others = [*ids[offsets[first] : offsets[piece]], *ids[offsets[piece + 1] : offsets[last]]]
-        roots = np.sqrt([others.count(token) for token in range(2, 10)])
-        np.testing.assert_allclose(rest[piece], roots / max(1.0, roots.sum()), rtol=1e-6)
+        begin, text_end = int(offsets[pieces.first[piece]]), int(offsets[pieces.last[piece]])
+        own = range(int(offsets[piece]) - begin, int(offsets[piece + 1]) - begin)
+        roots = np.zeros(len(targets.counts))
+        for ngram, places in ngrams_of(store.token_ids[begin:text_end].tolist()).items():
+            outside = [at for at in places if at + len(ngram) <= own.start or at >= own.stop]
+            if ngram in number:
+                roots[number[ngram]] = len(outside) ** 0.5
+        np.testing.assert_allclose(rest[piece], roots / max(1e-6, roots.sum()), rtol=1e-5)
 
 
-def test_the_very_commonest_words_and_what_never_occurs_are_not_told_apart() -> None:
-    store = stored([token for token in range(1, 1001) for _ in range(1 + (token == 7) + (token == 8))])
-    words, frequencies = told_apart(store, 1200)
-    assert [token for token in range(1200) if words[token] < 0] == [0, 7, 8, *range(1001, 1200)]
-    assert sorted(words[words >= 0].tolist()) == list(range(len(frequencies)))
+def test_the_very_commonest_ngrams_are_not_guessed() -> None:
+    store = stored(*[[token] for token in range(2, 1002) for _ in range(1 + (token == 7) + (token == 8))])
+    number = named(Targets.frequent(store))
+    assert sorted(number) == [(token,) for token in range(2, 1002) if token not in (7, 8)]
+    assert sorted(number.values()) == list(range(len(number)))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_ngrams_that_tell_most_of_the_labels_are_guessed_first(several: bool) -> None:
+    draw = np.random.default_rng(0)
+    labels = np.arange(600) % 2
+    texts = [
+        [*draw.integers(20, 60, 6), *((10 + label, 12) if i % 3 else (12, 12)), *draw.integers(20, 60, 6)]
+        for i, label in enumerate(labels)
+    ]
+    asked = np.stack([labels, 1 - labels], 1) if several else labels
+    targets = Targets.telling(stored(*texts), asked)
+    number = named(targets)
+    weight = {ngram: float(targets.weights[at]) for ngram, at in number.items()}
+    assert {(10,), (11,), (10, 12), (11, 12)} <= set(number)
+    telling = min(weight[10,], weight[11,], weight[10, 12], weight[11, 12])
+    assert telling > 5 * max(weight[token,] for token in range(20, 60) if (token,) in weight)
+    assert (targets.weights >= 0).all()
+    assert targets.counts[number[10,]] == 200  # texts
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_weight_is_the_root_of_how_far_the_labels_are_from_those_of_all_texts(share: float) -> None:
+    labels = np.array([0, 0, 0, 1] * 50)
+    texts = [[5 if label == share else 6, 7] for label in labels]
+    targets = Targets.telling(stored(*texts), labels)
+    weight = targets.weights[named(targets)[5,]]
+    prior = np.array([151, 51]) / 202
+    texts_with = 150 if share == 0 else 50
+    given = (np.array([texts_with, 0] if share == 0 else [0, texts_with]) + 2 * prior) / (texts_with + 2)
+    assert weight == pytest.approx(float((given * np.log(given / prior)).sum()) ** 0.5, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -124,10 +180,10 @@ def test_the_loss_is_the_cross_entropy_of_the_shares_and_leaves_out_empty_rests(
 
 
 def test_words_of_the_rest_are_guessed_where_they_are_certain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("yeoun.training.pretraining._PIECES", range(8, 9))
+    monkeypatch.setattr("yeoun.training.pretraining.PIECES", range(8, 9))
     texts = [" ".join([*pair, *pair]) for pair in (("one", "two"), ("three", "four"), ("five", "six")) * 60]
     learned = pretrain(texts, configuration(train__pretrain_epochs=20, model__hidden_size=16))
-    assert learned.figures["perplexity"] == pytest.approx(2, rel=0.1)  # two words, as often each
+    assert learned.figures["perplexity"] == pytest.approx(3, rel=0.1)  # two words and both as one, as often each
     assert learned.figures["perplexity"] == pytest.approx(np.exp(learned.history[-1]["validation_loss"]))
     assert learned.figures["word_accuracy"] > 0.95
 
@@ -220,7 +276,7 @@ def test_pretraining_that_was_cut_ends_with_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("yeoun.training.loop.steps_between_saves", lambda *_: 1)
-    monkeypatch.setattr("yeoun.training.pretraining._PIECES", range(8, 9))
+    monkeypatch.setattr("yeoun.training.pretraining.PIECES", range(8, 9))
     texts = list(make_rows(80).texts)
     whole = pretrain(texts, configuration())
     folder = TrainingFolder.of(tmp_path / "text")

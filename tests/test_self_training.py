@@ -8,9 +8,13 @@ import pytest
 from conftest import TINY, make_lists, make_rows
 from yeoun.config import Configuration
 from yeoun.data.rows import Dataset
+from yeoun.evaluation.evenness import EVEN
+from yeoun.training.combination import Combination
 from yeoun.training.fit import fit
-from yeoun.training.ngrams import fit_ngrams
-from yeoun.training.self_training import learn_more
+from yeoun.training.linear import Answered, learn_ngrams
+from yeoun.training.ngrams import NgramBranch, fit_ngrams
+from yeoun.training.pretraining import pretrain
+from yeoun.training.self_training import SelfTrained, self_train
 
 TEXTS = list(make_rows(300, seed=5).texts)
 
@@ -21,43 +25,69 @@ def configuration(**changed: object) -> Configuration:
 
 
 @pytest.mark.parametrize(
-    ("texts", "changed", "is_asked"),
+    ("changed", "is_asked"),
     [
-        (300, {}, True),
-        (100, {}, False),  # fewer than five a row
-        (300, {"train__class_weight": "balanced"}, False),
-        (300, {"model__ngrams": False, "train__pretrain_epochs": 1}, False),
+        ({}, True),
+        ({"train__class_weight": "balanced"}, False),
+        ({"model__ngrams": False, "train__pretrain_epochs": 1}, False),
     ],
-    ids=["many", "few", "weighed", "no-ngrams"],
+    ids=["ngrams", "weighed", "no-ngrams"],
 )
-def test_texts_are_learned_from_where_there_are_several_a_row(
-    texts: int, changed: dict[str, object], is_asked: bool
+def test_texts_are_learned_from_by_ngrams_of_rows_that_are_not_weighed(
+    changed: dict[str, object], is_asked: bool
 ) -> None:
-    bundle = fit(make_rows(60), configuration(**changed), unlabelled=TEXTS[:texts])
+    bundle = fit(make_rows(60), configuration(**changed), unlabelled=TEXTS)
     assert ("self_training" in bundle.metrics) == is_asked
     if is_asked:
-        assert bundle.metrics["self_training"]["texts"] == texts
+        assert bundle.metrics["self_training"]["texts"] == len(TEXTS)
+
+
+def test_texts_are_learned_from_beside_what_was_pretrained_before() -> None:
+    start = pretrain(TEXTS, configuration(train__pretrain_epochs=1))
+    bundle = fit(make_rows(60), start.applied(configuration()), unlabelled=TEXTS, start=start)
+    assert bundle.metrics["self_training"]["texts"] == len(TEXTS)
 
 
 def test_ngrams_of_texts_without_labels_are_known_afterwards() -> None:
-    rows, config = make_rows(60), configuration()
-    before = fit_ngrams(rows, config.text)
-    texts = [f"{text} unheard" for text in TEXTS]
-    after = learn_more(before, rows, texts, 1.0, config, 0)
+    rows, texts = make_rows(60), [f"{text} unheard" for text in TEXTS]
+    more = Answered(texts, np.arange(len(texts)) % 2, np.full(len(texts), 0.5, np.float32))
+    after = learn_ngrams(rows, configuration(), more)
     assert len(after.indexer.index(["unheard"]).ids) == 1
-    assert len(before.indexer.index(["unheard"]).ids) == 0
-    again = learn_more(before, rows, texts, 1.0, config, 0)
+    assert len(learn_ngrams(rows, configuration(), None).indexer.index(["unheard"]).ids) == 0
+    again = learn_ngrams(rows, configuration(), more)
     assert np.array_equal(after.parameters["ngrams.weight"], again.parameters["ngrams.weight"])
 
 
 def test_what_is_unsure_counts_for_nothing() -> None:
-    rows, config = make_rows(60), configuration()
-    branch = fit_ngrams(rows, config.text)
-    silent = type(branch)(branch.indexer, {name: 0 * each for name, each in branch.parameters.items()})
-    more = learn_more(silent, rows, ["great film"] * 50, 1.0, config, 0)
-    again = fit_ngrams(Dataset([*rows.texts], rows.labels, rows.label_names), config.text)
+    rows = make_rows(60)
+    unsure = Answered(["great film"] * 50, np.zeros(50, np.int64), np.zeros(50, np.float32))
+    more = learn_ngrams(rows, configuration(), unsure)
+    again = fit_ngrams(Dataset([*rows.texts], rows.labels, rows.label_names), configuration().text)
     known, answers = again.score(rows.texts), more.score(rows.texts)
     assert ((known > 0) == (answers > 0)).all()
+
+
+def trained(rows: Dataset, recurrent: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> SelfTrained:
+    """N-grams of four rows that learned from texts which `recurrent` alone has an opinion of."""
+    ngrams = fit_ngrams(make_rows(4), configuration().text)
+
+    def combined(branch: NgramBranch) -> Combination:
+        scores = np.pad(branch.score(rows.texts), ((0, 0), (1, 0)))
+        return Combination({}, (np.float32(0), np.float32(3)), 3 * scores, EVEN, {})
+
+    whole = Combination({}, (np.float32(9), np.float32(0)), np.zeros((len(rows), 2), np.float32), EVEN, {})
+    given = (make_rows(4), rows, rows.texts, configuration(), 0)
+    return self_train(whole, ngrams, lambda texts: recurrent, combined, *given)
+
+
+def test_ngrams_learn_what_the_recurrent_half_alone_knows() -> None:
+    rows = make_rows(80, seed=3)
+    knowing = np.eye(2, dtype=np.float32)[rows.targets]
+    learned = trained(rows, knowing)
+    assert (learned.more.labels == rows.targets).all()
+    assert learned.more.sureness.min() > 0.9
+    assert learned.helps
+    assert not trained(rows, knowing[:, ::-1].copy()).helps  # which says the opposite
 
 
 def test_rows_of_several_labels_learn_from_texts_too() -> None:

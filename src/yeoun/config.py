@@ -21,6 +21,8 @@ INPUTS = ("embedding", "counts")
 POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attention")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
 PAD_ID, UNKNOWN_ID, START_ID = 0, 1, 2  # the first entries of every vocabulary
+PIECE_TOKENS = 32  # of a piece of a text in pretraining, at most; a text has two pieces at least
+TOKENS_OF_PIECES, PIECES = 4_000, range(32, 257)  # in a batch
 WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
 
 
@@ -159,7 +161,7 @@ class TrainConfig:
         the `constant` rate, or on `plateau` the first, halved after every epoch without a lower validation
         loss.
     pretrain_epochs: passes over all texts, labelled or not, in which the network learns to say from a piece
-        of a text which words the rest has, before it learns labels; 0 starts from random weights.
+        of a text which n-grams the rest has, before it learns labels; 0 starts from random weights.
     epochs: passes over the training rows, at most. patience: stop after so many epochs without a
         better validation score; 0 never stops early.
     select_by: the epoch that is kept: that of the lowest validation `loss`, of the highest

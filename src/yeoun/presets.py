@@ -30,7 +30,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .config import Configuration, ModelConfig, TextConfig, TrainConfig
+from .config import (
+    PIECE_TOKENS,
+    PIECES,
+    TOKENS_OF_PIECES,
+    Configuration,
+    ModelConfig,
+    TextConfig,
+    TrainConfig,
+)
 from .errors import ConfigError
 
 _TOKENS_PER_WORD = {"words": 1.3, "unigram": 2.5, "characters": 6.5}
@@ -88,8 +96,9 @@ def accurate(statistics: RowStatistics) -> Configuration:
 
 def _steps_of_pretraining(texts: int, tokens: float) -> float:
     """Return in how many steps `training.pretraining` goes through texts of so many tokens each."""
-    pieces = max(2.0, tokens / 64)
-    return texts * pieces / min(max(4_000 * pieces / max(1.0, tokens), 32), 256)
+    pieces = max(2.0, tokens / PIECE_TOKENS)
+    batch = min(max(TOKENS_OF_PIECES * pieces / max(1.0, tokens), PIECES.start), PIECES[-1])
+    return texts * pieces / batch
 
 
 PRESETS: dict[str, Callable[[RowStatistics], Configuration]] = {

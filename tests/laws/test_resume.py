@@ -83,9 +83,7 @@ def test_a_run_cut_again_and_again_ends_as_if_it_had_not_been(
     changed: dict[str, object],
 ) -> None:
     monkeypatch.setattr(loop, "steps_between_saves", lambda *_: 2)
-    monkeypatch.setattr(
-        "yeoun.training.pretraining._PIECES", range(32, 33)
-    )  # so that a pass is several steps
+    monkeypatch.setattr("yeoun.training.pretraining.PIECES", range(32, 33))  # so that a pass is several steps
     monkeypatch.setattr(fitting, "resolve_precision", lambda *_: precision)
     config = configuration(train__optimizer=optimizer, **changed)
     whole = train(None, 0, config, resume=False)

@@ -83,9 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
     start.add_argument("--recipe", metavar="NAME", help="a published system; see `yeoun recipes`")
     start.add_argument("--config", metavar="FILE", help="a TOML file with text, model, train tables")
     train.add_argument("--valid", metavar="SOURCE", help="rows to choose the epoch on")
-    first = train.add_mutually_exclusive_group()
-    first.add_argument("--unlabelled", metavar="SOURCE", help="texts without labels to learn from, too")
-    first.add_argument("--start-from", metavar="DIR", help="what `yeoun pretrain` left")
+    train.add_argument("--unlabelled", metavar="SOURCE", help="texts without labels to learn from, too")
+    train.add_argument("--start-from", metavar="DIR", help="what `yeoun pretrain` left")
     _run(train)
 
     pretrain = verbs.add_parser("pretrain", help="learn from text alone; then train --start-from DIR")

@@ -1,8 +1,8 @@
-"""Two views of a text: from a piece of it, which words do its other pieces have?
+"""Two views of a text: from a piece of it, which n-grams do its other pieces have?
 
 What a piece has in common with the rest of its text, its subject and its judgement, is what a label is about;
 the next word is mostly grammar. The two views are those of Johnson & Zhang (2016), the second one widened
-from the neighbouring words to the whole rest of the text, whose words are predicted as those of a paragraph
+from the neighbouring words to the whole rest of the text, whose n-grams are predicted as those of a paragraph
 vector are (Le & Mikolov 2014), but by the network that will read new texts.
 """
 
@@ -17,13 +17,13 @@ from torch.nn import functional
 from .classifier import DTYPES, TextClassifier
 from .dropout import drop
 
-_WIDTH = 256  # of the vector that the words are told from
+_WIDTH = 256  # of the vector that the n-grams are told from
 _DROPOUT = 0.2
 
 
 class Guesses(NamedTuple):
-    """loss: the mean over the guesses (nats a word), which has the gradient. right: of how many pieces the
-    likeliest word is one of the rest. guesses: of how many pieces the rest has words to guess."""
+    """loss: the mean over the guesses (nats an n-gram), which has the gradient. right: of how many pieces
+    the likeliest n-gram is one of the rest. guesses: of how many pieces the rest has n-grams to guess."""
 
     loss: Tensor
     right: int
@@ -31,9 +31,9 @@ class Guesses(NamedTuple):
 
 
 class TwoViewModel(nn.Module):
-    """What says the words of the rest of a text, around the `network` that is to start from what it learns.
+    """What says the n-grams of the rest of a text, around the `network` that is to start from what it learns.
 
-    frequencies: float [K], how often each of the words that are told apart occurs; the scores start there.
+    frequencies: float [K], how often each n-gram that is guessed occurs; the scores start there.
     """
 
     def __init__(self, network: TextClassifier, frequencies: Tensor) -> None:
@@ -46,8 +46,8 @@ class TwoViewModel(nn.Module):
             self.scores.bias.copy_((frequencies / frequencies.sum()).log())
 
     def guess(self, token_ids: Tensor, lengths: Tensor, rest: Tensor) -> Guesses:
-        """Return how well the words of the rest are guessed from pieces `token_ids` [N, T], of which row n
-        has `lengths[n]`. rest: float32 [N, K], the words' shares in it; zeros where it has none of them."""
+        """Return how well the n-grams of the rest are guessed from pieces `token_ids` [N, T], of which row
+        n has `lengths[n]`. rest: float32 [N, K], their shares in it; zeros where it has none of them."""
         precision = DTYPES[self.network.precision]
         read = self.network.summarize(self.network.embed(token_ids, lengths), lengths)
         told_from = self.narrow(drop(read, _DROPOUT, self.training))

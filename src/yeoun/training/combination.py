@@ -32,15 +32,19 @@ _POWERS = (0.0, 0.25, 0.5, 0.75)  # of evenness
 
 @dataclass(frozen=True)
 class Combination:
-    """parameters: of the whole network, by name. ngram_scale: what the n-grams' were multiplied by. logits:
-    [rows, C] on the validation rows, and their evenness. alone: the figures of each half there, by name,
-    where there are two."""
+    """parameters: of the whole network, by name. scales: what the recurrent half's and the n-grams' were
+    multiplied by. logits: [rows, C] on the validation rows, and their evenness. alone: the figures of each
+    half there, by name, where there are two."""
 
     parameters: dict[str, Floats]
-    ngram_scale: np.float32
+    scales: tuple[np.float32, np.float32]
     logits: Floats
     evenness: Evenness
     alone: dict[str, dict[str, float]]
+
+    def join(self, recurrent: Floats, scores: Floats) -> Floats:
+        """Return the logits [rows, C] of the whole, from those of one half and the scores of the other."""
+        return self.scales[0] * recurrent + self.scales[1] * _as_wide(scores, recurrent)
 
 
 def combine(
@@ -58,11 +62,10 @@ def combine(
     before, and of few rows is the better half.
     """
     halves, pulls = {"head": recurrent}, [_PULL]
-    parameters, evenness, ngram_scale = dict(parameters), EVEN, np.float32(1.0)
+    parameters, evenness, applied = dict(parameters), EVEN, [np.float32(1.0), np.float32(1.0)]
     if ngrams is not None:
         parameters |= ngrams.parameters
-        scores = ngrams.score(valid.texts)
-        halves["ngrams"] = np.pad(scores, ((0, 0), (recurrent.shape[1] - scores.shape[1], 0)))
+        halves["ngrams"] = _as_wide(ngrams.score(valid.texts), recurrent)
         pulls = [_PULL if pretrained else _PULL_BESIDE_NGRAMS, _PULL]
     if ngrams is not None or calibrate:
         scales = fit_scales(list(halves.values()), valid.targets, pulls)
@@ -70,18 +73,24 @@ def combine(
             whole = np.tensordot(np.array(scales, np.float32), np.stack(list(halves.values())), 1)
             evenness, further = fit_evenness(whole, valid.targets)
             scales = [scale * further for scale in scales]
-        ngram_scale = np.float32(scales[-1])
-        for half, scale in zip(halves, scales, strict=True):
-            halves[half] = halves[half] * np.float32(scale)
+        applied[: len(scales)] = [np.float32(scale) for scale in scales]
+        for half, scale in zip(halves, applied, strict=False):
+            halves[half] = halves[half] * scale
             for name in (f"{half}.weight", f"{half}.bias"):
-                parameters[name] = parameters[name] * np.float32(scale)
+                parameters[name] = parameters[name] * scale
     alone = {}
     if ngrams is not None:
         several = valid.is_multilabel
         for half, name in (("head", "recurrent_alone"), ("ngrams", "ngrams_alone")):
             answers = decide(to_probabilities(halves[half], several), several)
             alone[name] = score_answers(answers, valid.targets)
-    return Combination(parameters, ngram_scale, np.sum(list(halves.values()), axis=0), evenness, alone)
+    logits = np.sum(list(halves.values()), axis=0)
+    return Combination(parameters, (applied[0], applied[1]), logits, evenness, alone)
+
+
+def _as_wide(scores: Floats, recurrent: Floats) -> Floats:
+    """Return the scores of n-grams as wide as logits: those of two classes beside a 0 for the first."""
+    return np.pad(scores, ((0, 0), (recurrent.shape[1] - scores.shape[1], 0)))
 
 
 def fit_scales(

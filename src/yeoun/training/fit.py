@@ -19,7 +19,7 @@ from ..data.tokens import TokenStore
 from ..errors import ConfigError, DataError
 from ..evaluation.abstention import least_by_precision
 from ..evaluation.metrics import choose_thresholds, decide, measure, score_answers
-from ..inference import answer, to_probabilities, torch_forward
+from ..inference import Floats, answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier, count_parameters
 from ..nn.shards import cores_for_shards
 from ..pretrained import Pretrained, require_start
@@ -27,17 +27,19 @@ from ..process import return_memory
 from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
 from ..text.vectors import read_vectors
-from .combination import combine
+from .combination import Combination, combine
 from .head import start_head
 from .labels import learn_labels, score_labels
 from .linear import fit_linear_models
 from .loop import IndexedRows, Run, go_on
 from .machine import RANDOM_NUMBERS, conditions, resolve_device, resolve_precision
+from .ngrams import NgramBranch
 from .objective import label_weights
 from .optimization import build_optimizer
 from .pretraining import begin_pretraining, pretraining_figures, require_sequence
-from .self_training import learn_more, self_train
+from .self_training import self_train
 from .state import Progress, TrainingFolder
+from .targets import Targets
 
 
 def fit(
@@ -59,7 +61,7 @@ def fit(
 
     valid: held-out rows; without them a stratified share of `train` is held out. unlabelled: texts of the
     same kind, from which the n-grams learn as well where that helps (`training.self_training`), and, with
-    `train.pretrain_epochs`, vocabulary and network.
+    `train.pretrain_epochs`, before that vocabulary and network.
     start: what was pretrained before, in their place; `configuration` is one that it was applied to.
     precision: of the encoder in training, "auto" is bf16 where the machine has it and it pays. folder: where
     the state is kept, so that a killed run can `resume`. watch: called with the progress after each step.
@@ -93,9 +95,6 @@ def fit(
     with RANDOM_NUMBERS:  # of which the linear machines have one source, too
         # Now, while they have the room that the tokens of many rows will take.
         linear = fit_linear_models(train, configuration, seed)
-        self_trained = self_train(linear.ngrams, train, valid, unlabelled, configuration, seed)
-        if self_trained is not None and self_trained.helps:
-            linear = linear._replace(ngrams=self_trained.branch)
     if indexer is None and configuration.text.vocabulary_rows == "all":
         indexer = TextIndexer.fit([*train.texts, *valid.texts], configuration.text)
     if indexer is None and len(unlabelled) and configuration.train.pretrain_epochs:
@@ -119,7 +118,8 @@ def fit(
         with cores_for_shards():
             if configuration.train.pretrain_epochs:
                 texts = TokenStore.joined([store, TokenStore.of(indexer.index(unlabelled))])
-                first = begin_pretraining(network, texts, held_out.store, configuration, seed)
+                targets = Targets.telling(store, train.targets)
+                first = begin_pretraining(network, texts, held_out.store, targets, configuration, seed)
                 go_on(first, None if folder is None else folder.pretraining, watch)
                 learned_before = {"pretraining": pretraining_figures(first, texts)}
                 del first, texts
@@ -130,22 +130,31 @@ def fit(
             go_on(run, folder, watch)
         best = {name: tensor.cpu() for name, tensor in run.best.items()}
     network.load_state_dict(best)
-    recurrent = answer(held_out.store, configuration.text, torch_forward(network))
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
-    whole = combine(recurrent, parameters, linear.ngrams, valid, configuration.train.calibrate, is_pretrained)
+    del store, rows
+    run.train = held_out  # whose tokens leave the room to what the linear models read
+
+    def combined(ngrams: NgramBranch | None) -> Combination:
+        return combine(recurrent, parameters, ngrams, valid, configuration.train.calibrate, is_pretrained)
+
+    def answered(texts: Sequence[str]) -> Floats:
+        return answer(TokenStore.of(indexer.index(texts)), configuration.text, torch_forward(network))
+
+    recurrent = answer(held_out.store, configuration.text, torch_forward(network))
+    whole, self_trained, more = combined(linear.ngrams), None, None
+    if linear.ngrams is not None and len(unlabelled) and label_weights(train, configuration.train) is None:
+        given_to = (train, valid, unlabelled, configuration, seed)
+        with RANDOM_NUMBERS:
+            self_trained = self_train(whole, linear.ngrams, answered, combined, *given_to)
+        if self_trained.helps:
+            whole, more = self_trained.whole, self_trained.more
+            linear = linear._replace(ngrams=self_trained.ngrams)
     final, weights = linear, whole.parameters
     if is_cut:  # now that nothing is to be chosen any more, the linear models learn from all rows
-        run.train = held_out  # whose tokens leave the room to them
-        del store, rows
         with RANDOM_NUMBERS:
-            final = fit_linear_models(given, configuration, seed)
-            if final.ngrams is not None and self_trained is not None and self_trained.helps:
-                more = learn_more(
-                    final.ngrams, given, self_trained.texts, self_trained.scale, configuration, seed
-                )
-                final = final._replace(ngrams=more)
+            final = fit_linear_models(given, configuration, seed, more)
         if final.ngrams is not None:
-            weights |= {name: each * whole.ngram_scale for name, each in final.ngrams.parameters.items()}
+            weights |= {name: each * whole.scales[1] for name, each in final.ngrams.parameters.items()}
     probabilities = to_probabilities(whole.logits, train.is_multilabel, whole.evenness)
     thresholds = choose_thresholds(probabilities, valid.targets) if train.is_multilabel else None
     chosen = decide(probabilities, train.is_multilabel, thresholds)
@@ -167,7 +176,7 @@ def fit(
             **(
                 {}
                 if self_trained is None
-                else {"self_training": {"texts": len(self_trained.texts), "helps": self_trained.helps}}
+                else {"self_training": {"texts": len(self_trained.more.texts), "helps": self_trained.helps}}
             ),
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             **whole.alone,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+import torch
 
 from ..config import Configuration
 from ..data.rows import Dataset
@@ -27,8 +30,20 @@ class LinearModels(NamedTuple):
     rows: dict[str, int]
 
 
-def fit_linear_models(train: Dataset, configuration: Configuration, seed: int) -> LinearModels:
-    """Return both fitted on the training rows, of too many on some that `seed` draws."""
+class Answered(NamedTuple):
+    """Texts with the labels that a model gave them, int64 [rows] or [rows, C], and how sure it was of each,
+    float32 from 0 to 1, of the same shape."""
+
+    texts: Sequence[str]
+    labels: npt.NDArray[np.int64]
+    sureness: npt.NDArray[np.float32]
+
+
+def fit_linear_models(
+    train: Dataset, configuration: Configuration, seed: int, more: Answered | None = None
+) -> LinearModels:
+    """Return both fitted on the training rows, of too many on some that `seed` draws; the n-grams on `more`,
+    too, each text counting as much as its label is sure."""
     within = min(_BASELINE_ROWS, rows_within_reach(train.texts, linear.count_features))
     some = sample(train, within, seed)
     baseline, ngrams = fit_linear(some.texts, some.targets, len(some.label_names), some.weights), None
@@ -36,10 +51,21 @@ def fit_linear_models(train: Dataset, configuration: Configuration, seed: int) -
     return_memory()
     if configuration.model.ngrams:
         some = ngram_rows(train, configuration, seed)
-        ngrams = fit_ngrams(some, configuration.text, label_weights(some, configuration.train))
+        ngrams = learn_ngrams(some, configuration, more)
         rows["ngram_rows"] = len(some)
         return_memory()
     return LinearModels(baseline, ngrams, {name: few for name, few in rows.items() if few < len(train)})
+
+
+def learn_ngrams(rows: Dataset, configuration: Configuration, more: Answered | None) -> NgramBranch:
+    """Return the n-grams fitted on the rows and on `more`."""
+    weights = label_weights(rows, configuration.train)
+    if more is not None:
+        given = torch.ones(rows.targets.shape) if weights is None else weights
+        weights = torch.cat([given, torch.from_numpy(more.sureness)])
+        labels = np.concatenate([rows.targets, more.labels])
+        rows = Dataset([*rows.texts, *more.texts], labels, rows.label_names)
+    return fit_ngrams(rows, configuration.text, weights)
 
 
 def ngram_rows(train: Dataset, configuration: Configuration, seed: int) -> Dataset:

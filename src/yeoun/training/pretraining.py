@@ -1,5 +1,5 @@
 """Pretraining: before it learns labels, a network learns from all texts, labelled or not, to say from a piece
-of a text which words the rest of it has (`nn.two_views`)."""
+of a text which n-grams the rest of it has (`nn.two_views`, `targets`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from ..config import Configuration
+from ..config import PIECE_TOKENS, PIECES, TOKENS_OF_PIECES, Configuration
 from ..data.batches import Batch, answering_order, collate, ragged
 from ..data.rows import Dataset, fingerprint
 from ..data.tokens import TokenStore
@@ -28,13 +28,9 @@ from .loop import IndexedRows, Learn, Outcome, Run, Score, go_on
 from .machine import RANDOM_NUMBERS, conditions, resolve_device, resolve_precision
 from .optimization import build_optimizer
 from .state import Progress, TrainingFolder
+from .targets import Targets
 
 Ints = npt.NDArray[np.int64]
-_PIECE = 64  # tokens at most; a text has two pieces at least
-_TOLD_APART = 20_000  # words that are guessed, the most frequent but
-_COMMONEST = 500  # one in so many, which any text has
-_TOKENS = 4_000  # in a batch
-_PIECES = range(32, 257)  # in a batch
 _RATE = 2e-3
 _HELD_OUT = 50  # of so many texts one is
 _SHORTEST = 2  # tokens of a text that has a rest
@@ -95,7 +91,7 @@ def pretrain(
         if folder is not None:
             folder.begin(identity, indexer, resume, force)
         with cores_for_shards():
-            run = begin_pretraining(network, store, unseen, configuration, seed)
+            run = begin_pretraining(network, store, unseen, Targets.frequent(store), configuration, seed)
             go_on(run, folder, watch)
     weights = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
     return Pretrained(
@@ -109,25 +105,29 @@ def pretrain(
 
 
 def begin_pretraining(
-    network: TextClassifier, texts: TokenStore, held_out: TokenStore, configuration: Configuration, seed: int
+    network: TextClassifier,
+    texts: TokenStore,
+    held_out: TokenStore,
+    targets: Targets,
+    configuration: Configuration,
+    seed: int,
 ) -> Run:
-    """Return the run in which all of `network` but its head learns from `texts`. Its figures are of the texts
-    held out, `validation_loss` in nats a word."""
+    """Return the run in which all of `network` but its head learns to guess `targets` from `texts`. Its
+    figures are of the texts held out, `validation_loss` in nats an n-gram."""
     pieces, unseen = Pieces.of(texts), Pieces.of(held_out)
     if not len(pieces.store):
         raise DataError(
             f"no text of at least {_SHORTEST} tokens: expected some, to guess one part from another"
         )
-    words, frequencies = told_apart(pieces.store, network.embedding.num_embeddings)
     torch.manual_seed(seed)
-    model = TwoViewModel(network, torch.from_numpy(frequencies))
+    model = TwoViewModel(network, torch.from_numpy(targets.counts * targets.weights))
     model.to(network.embedding.weight.device)
     asked = configuration.train
-    fitting = round(_TOKENS / float(pieces.store.lengths.mean()))
+    fitting = round(TOKENS_OF_PIECES / float(pieces.store.lengths.mean()))
     train = replace(
         asked,
         epochs=asked.pretrain_epochs,
-        batch_size=min(max(fitting, _PIECES.start), _PIECES[-1]),
+        batch_size=min(max(fitting, PIECES.start), PIECES[-1]),
         optimizer="adamw",
         learning_rate=_RATE,
         schedule="one-cycle",
@@ -141,8 +141,8 @@ def begin_pretraining(
         configuration=replace(configuration, text=replace(configuration.text, pad_to="none"), train=train),
         seed=seed,
         train=IndexedRows(pieces.store, None),
-        learn=learn_words(model, pieces, words),
-        score=score_words(unseen, words),
+        learn=learn_to_guess(model, pieces, targets),
+        score=score_guesses(unseen, targets),
         progress=Progress(task="pretraining", epochs=asked.pretrain_epochs),
         best={},
     )
@@ -170,41 +170,32 @@ class Pieces:
     def of(cls, texts: TokenStore) -> Pieces:
         """Return the `texts`, but those too short, cut into pieces as even as can be."""
         texts = texts.at_least(_SHORTEST)
-        counts = np.maximum(2, -(-texts.lengths // _PIECE))
+        counts = np.maximum(2, -(-texts.lengths // PIECE_TOKENS))
         ends = counts.cumsum()
         return cls(texts.cut(counts), np.repeat(ends - counts, counts), np.repeat(ends, counts))
 
-    def rest(self, pieces: Ints, words: Ints) -> npt.NDArray[np.float32]:
-        """Return the shares of the words in the texts of `pieces` [N] beside these pieces, float32 [N, K], by
-        the roots of their counts. words: of each token its number among the K, or -1."""
-        offsets, choices = self.store.offsets, int(words.max(initial=-1)) + 1
-        starts = offsets[self.first[pieces]]
-        source, _ = ragged(starts, lengths := offsets[self.last[pieces]] - starts)
-        row = np.repeat(np.arange(len(pieces)), lengths)
-        word = words[self.store.token_ids[source]]
-        is_own = (source >= offsets[pieces][row]) & (source < offsets[pieces + 1][row])
-        counted = (row * choices + word)[~is_own & (word >= 0)]
-        roots = np.sqrt(np.bincount(counted, minlength=len(pieces) * choices), dtype=np.float32)
-        roots = roots.reshape(len(pieces), choices)
-        return np.asarray(roots / np.maximum(roots.sum(1, keepdims=True), 1.0), np.float32)
+    def rest(self, pieces: Ints, targets: Targets) -> npt.NDArray[np.float32]:
+        """Return the shares of the targets in the texts of `pieces` [N] beside these pieces, float32
+        [N, K], by the roots of their counts and by their weights."""
+        offsets, choices = self.store.offsets, len(targets.counts)
+        starts, ends = offsets[self.first[pieces]], offsets[self.last[pieces]]
+        source, _ = ragged(starts, ends - starts)
+        row = np.repeat(np.arange(len(pieces)), ends - starts)
+        found = [np.zeros(0, np.int64)]
+        for length, place, number in targets.find(self.store.token_ids[source], ends[row] - source):
+            begins, text = source[place], row[place]
+            is_own = (begins + length > offsets[pieces][text]) & (begins < offsets[pieces + 1][text])
+            found.append((text * choices + number)[~is_own])
+        counts = np.bincount(np.concatenate(found), minlength=len(pieces) * choices)
+        roots = np.sqrt(counts, dtype=np.float32).reshape(len(pieces), choices) * targets.weights
+        return np.asarray(roots / np.maximum(roots.sum(1, keepdims=True), 1e-6), np.float32)
 
 
-def told_apart(texts: TokenStore, entries: int) -> tuple[Ints, npt.NDArray[np.float32]]:
-    """Return of each of the `entries` of a vocabulary its number among the words that are told apart, or -1,
-    and how often each of those occurs: the most frequent, but for the very commonest."""
-    counts = np.bincount(texts.token_ids, minlength=entries)
-    order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
-    chosen = order[len(order) // _COMMONEST :][:_TOLD_APART]
-    words = np.full(entries, -1, np.int64)
-    words[chosen] = np.arange(len(chosen))
-    return words, counts[chosen].astype(np.float32)
-
-
-def learn_words(model: TwoViewModel, pieces: Pieces, words: Ints) -> Learn:
+def learn_to_guess(model: TwoViewModel, pieces: Pieces, targets: Targets) -> Learn:
     """Return what leaves the gradients of a batch of `pieces` in `model`."""
 
     def learn(batch: Batch, draw: Callable[[], None]) -> Outcome:
-        found = _guess(model, batch, pieces, words)
+        found = _guess(model, batch, pieces, targets)
         if found.guesses:
             found.loss.backward()  # type: ignore[no-untyped-call]
         return Outcome(found.loss.item(), found.right, found.guesses)
@@ -212,7 +203,7 @@ def learn_words(model: TwoViewModel, pieces: Pieces, words: Ints) -> Learn:
     return learn
 
 
-def score_words(held_out: Pieces, words: Ints) -> Score:
+def score_guesses(held_out: Pieces, targets: Targets) -> Score:
     """Return what scores a model on texts that it did not learn from."""
 
     @torch.no_grad()
@@ -220,8 +211,8 @@ def score_words(held_out: Pieces, words: Ints) -> Score:
         assert isinstance(model, TwoViewModel)
         model.eval()
         loss, right, guesses = 0.0, 0, 0
-        for rows in answering_order(held_out.store.lengths, _TOKENS, _PIECES[-1]):
-            some = _guess(model, collate(held_out.store, rows), held_out, words)
+        for rows in answering_order(held_out.store.lengths, TOKENS_OF_PIECES, PIECES[-1]):
+            some = _guess(model, collate(held_out.store, rows), held_out, targets)
             loss, right = loss + float(some.loss) * some.guesses, right + some.right
             guesses += some.guesses
         guesses = max(1, guesses)
@@ -230,9 +221,9 @@ def score_words(held_out: Pieces, words: Ints) -> Score:
     return score
 
 
-def _guess(model: TwoViewModel, batch: Batch, pieces: Pieces, words: Ints) -> Guesses:
+def _guess(model: TwoViewModel, batch: Batch, pieces: Pieces, targets: Targets) -> Guesses:
     device = model.scores.weight.device
-    read = (batch.token_ids, batch.lengths, pieces.rest(batch.rows, words))
+    read = (batch.token_ids, batch.lengths, pieces.rest(batch.rows, targets))
     return model.guess(*(torch.from_numpy(array).to(device) for array in read))
 
 
