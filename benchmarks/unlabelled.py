@@ -1,7 +1,8 @@
 """How many labels does text without labels save?
 
 `yeoun pretrain` on all texts of a corpus that have no labels, in some passes, and `accurate` from there on
-the draws of `small.py`, scored on the same 10,000 other training rows; so the test part stays unseen.
+the draws of `small.py`, its n-grams learning from these texts, too; scored on the same 10,000 other training
+rows, so that the test part stays unseen.
 Arguments: names of corpora, and numbers of passes.
 """
 
@@ -38,6 +39,7 @@ def run(corpus: str, passes: int) -> None:
         asked = ("--set", f"train.pretrain_epochs={passes}")
         yeoun("pretrain", f"{corpus}:unlabelled", *asked, "--out", folder, "--resume")
     start, rows = Pretrained.load(folder), read_source(corpus).dataset
+    texts = read_source(f"{corpus}:unlabelled").dataset.texts
     for size in SIZES:
         for draw in range(DRAWS):
             name = f"unlabelled-{corpus}-{passes}-{size}-{draw}"
@@ -45,7 +47,7 @@ def run(corpus: str, passes: int) -> None:
                 continue
             drawn, scored = draw_rows(rows, size, draw)
             preset = resolve("accurate", statistics(drawn, start.figures["texts"]))
-            bundle = fit(drawn, start.applied(preset), seed=draw, start=start)
+            bundle = fit(drawn, start.applied(preset), seed=draw, unlabelled=texts, start=start)
             answers = decide_labels(bundle, predict_proba(bundle, scored.texts))
             record(
                 name,
@@ -57,6 +59,7 @@ def run(corpus: str, passes: int) -> None:
                     "pretraining": dict(start.figures),
                     "test": score_answers(answers, scored.targets),
                     "recurrent_alone": score_recurrent_half(bundle, scored),
+                    "self_training": bundle.metrics.get("self_training"),
                     "seconds": bundle.metrics["seconds"],
                 },
             )

@@ -183,7 +183,9 @@ def test_words_of_the_rest_are_guessed_where_they_are_certain(monkeypatch: pytes
     monkeypatch.setattr("yeoun.training.pretraining.PIECES", range(8, 9))
     texts = [" ".join([*pair, *pair]) for pair in (("one", "two"), ("three", "four"), ("five", "six")) * 60]
     learned = pretrain(texts, configuration(train__pretrain_epochs=20, model__hidden_size=16))
-    assert learned.figures["perplexity"] == pytest.approx(3, rel=0.1)  # two words and both as one, as often each
+    assert learned.figures["perplexity"] == pytest.approx(
+        3, rel=0.1
+    )  # two words and both as one, as often each
     assert learned.figures["perplexity"] == pytest.approx(np.exp(learned.history[-1]["validation_loss"]))
     assert learned.figures["word_accuracy"] > 0.95
 

@@ -25,21 +25,22 @@ def configuration(**changed: object) -> Configuration:
 
 
 @pytest.mark.parametrize(
-    ("changed", "is_asked"),
+    ("texts", "changed", "is_asked"),
     [
-        ({}, True),
-        ({"train__class_weight": "balanced"}, False),
-        ({"model__ngrams": False, "train__pretrain_epochs": 1}, False),
+        (300, {}, True),
+        (100, {}, False),  # fewer than five a row
+        (300, {"train__class_weight": "balanced"}, False),
+        (300, {"model__ngrams": False, "train__pretrain_epochs": 1}, False),
     ],
-    ids=["ngrams", "weighed", "no-ngrams"],
+    ids=["many", "few", "weighed", "no-ngrams"],
 )
-def test_texts_are_learned_from_by_ngrams_of_rows_that_are_not_weighed(
-    changed: dict[str, object], is_asked: bool
+def test_texts_are_learned_from_where_there_are_several_a_row(
+    texts: int, changed: dict[str, object], is_asked: bool
 ) -> None:
-    bundle = fit(make_rows(60), configuration(**changed), unlabelled=TEXTS)
+    bundle = fit(make_rows(60), configuration(**changed), unlabelled=TEXTS[:texts])
     assert ("self_training" in bundle.metrics) == is_asked
     if is_asked:
-        assert bundle.metrics["self_training"]["texts"] == len(TEXTS)
+        assert bundle.metrics["self_training"]["texts"] == texts
 
 
 def test_texts_are_learned_from_beside_what_was_pretrained_before() -> None:

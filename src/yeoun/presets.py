@@ -16,12 +16,12 @@ The rules, and why:
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
 - Epochs: fewer rows, more passes. `balanced` trains each batch a second time on shifted embeddings.
 - `accurate` first learns from all texts, labelled or not, what a piece of a text says of its rest, in as many
-  passes as come to 26,000 steps, 8 at most and one at least: an hour on two cores, more for millions of
-  texts. Its network has 128 units and its vocabulary is as large as may be, since labels do not teach them.
-  Labels of fewer than 50,000 rows shall not unteach what is there: half the learning rate and half the
-  passes; of two labels, after 10,000 steps and more, a tenth of the rate, two passes and no shifted
-  embeddings. Where 8 passes are fewer than 1,000 steps, there is too little to learn from: it is then
-  `balanced`, reading more of each text.
+  passes as come to 12,000 steps, 4 at most and one at least, since more learn the texts by heart: ten
+  minutes on two cores, more for millions of texts. Its network has 128 units and its vocabulary is as large
+  as may be, since labels do not teach them. Labels of fewer than 50,000 rows shall not unteach what is there:
+  half the learning rate and half the passes; of two labels, after 5,000 steps and more, a tenth of the rate,
+  two passes and no shifted embeddings. Where 4 passes are fewer than 500 steps, there is too little to learn
+  from: it is then `balanced`, reading more of each text.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from .config import (
 from .errors import ConfigError
 
 _TOKENS_PER_WORD = {"words": 1.3, "unigram": 2.5, "characters": 6.5}
-_STEPS = 26_000  # of pretraining: 75 to 110 ms each on one core
-_FEWEST_STEPS, _MANY_STEPS = 1_000, 10_000  # from which it teaches something, and most
+_STEPS, _PASSES = 12_000, 4  # of pretraining, at most: 35 ms a step on one core
+_FEWEST_STEPS, _MANY_STEPS = 500, 5_000  # from which it teaches something, and most
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ def balanced(statistics: RowStatistics) -> Configuration:
 
 
 def accurate(statistics: RowStatistics) -> Configuration:
-    """Return a network that learns from text first: up to an hour on two cores."""
+    """Return a network that learns from text first: a quarter of an hour, of many texts more."""
     base = _lstm(statistics, hidden_size=128, longest=800, effort=1.0, adversarial=0.25)
     korean = statistics.hangul_share > 0.2
     scheme = "unigram" if korean else "words"
     tokens = min(statistics.mean_words * _TOKENS_PER_WORD[scheme], base.text.maximum_length)
     steps = _steps_of_pretraining(statistics.rows + statistics.unlabelled, tokens)
-    passes = max(1, min(8, round(_STEPS / max(1.0, steps))))
+    passes = max(1, min(_PASSES, round(_STEPS / max(1.0, steps))))
     if passes * steps < _FEWEST_STEPS or statistics.mean_words < 2:
         return base
     values: dict[str, Any] = {

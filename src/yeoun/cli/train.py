@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> None:
     from ..estimator import save_model
     from ..process import tune_process
     from ..training.fit import fit
+    from ..training.self_training import TEXTS_A_ROW
     from ..training.state import TrainingFolder
 
     tune_process()
@@ -52,7 +53,9 @@ def run(options: argparse.Namespace) -> None:
     unlabelled: Sequence[str] = ()
     if options.unlabelled is not None:
         unlabelled = read_texts(options.unlabelled, options.text, options.data_dir)
-        note(f"{len(unlabelled):,} texts without labels")
+        is_few = len(unlabelled) < TEXTS_A_ROW * len(train)
+        few = f"; the n-grams would learn from {TEXTS_A_ROW} a row or more" if is_few else ""
+        note(f"{len(unlabelled):,} texts without labels{few}")
     beside = len(unlabelled) if start is None else start.figures["texts"]
     configuration = configure(options, train, beside)
     if start is not None:

@@ -37,7 +37,7 @@ from .ngrams import NgramBranch
 from .objective import label_weights
 from .optimization import build_optimizer
 from .pretraining import begin_pretraining, pretraining_figures, require_sequence
-from .self_training import self_train
+from .self_training import TEXTS_A_ROW, self_train
 from .state import Progress, TrainingFolder
 from .targets import Targets
 
@@ -142,7 +142,8 @@ def fit(
 
     recurrent = answer(held_out.store, configuration.text, torch_forward(network))
     whole, self_trained, more = combined(linear.ngrams), None, None
-    if linear.ngrams is not None and len(unlabelled) and label_weights(train, configuration.train) is None:
+    are_several = 0 < TEXTS_A_ROW * len(train) <= len(unlabelled)
+    if linear.ngrams is not None and are_several and label_weights(train, configuration.train) is None:
         given_to = (train, valid, unlabelled, configuration, seed)
         with RANDOM_NUMBERS:
             self_trained = self_train(whole, linear.ngrams, answered, combined, *given_to)

@@ -22,7 +22,8 @@ Floats = npt.NDArray[np.float32]
 _LENGTHS = (1, 2, 3)  # of n-grams, in tokens
 _BITS = 21  # of a token's id in an n-gram's key; of a larger vocabulary the rarest are never guessed
 _LEAST_TEXTS = 5  # that have an n-gram
-_IN_A_TEXT = 20.0  # of those that tell most, on average
+_IN_A_TEXT = 20.0  # of those that tell most, on average, and
+_TELLING = 10_000  # at most
 _FREQUENT = 20_000  # where there are no labels, but
 _COMMONEST = 500  # one in so many, which any text has
 _TOKENS = 20_000_000  # that they are counted in, at most
@@ -71,7 +72,7 @@ class Targets:
             keys, counts, told = [*keys, known], [*counts, occurs], [*told, np.maximum(divergence, 0)]
         occurs, divergence = np.concatenate(counts), np.concatenate(told)
         order = np.argsort(-occurs * divergence, kind="stable")
-        chosen = order[occurs[order].cumsum() <= _IN_A_TEXT * len(texts)]
+        chosen = order[occurs[order].cumsum() <= _IN_A_TEXT * len(texts)][:_TELLING]
         return cls._of(keys, chosen, occurs[chosen], np.sqrt(divergence[chosen]))
 
     @classmethod
