@@ -85,7 +85,7 @@ def test_so_much_is_read_as_95_percent_of_the_texts_need_up_to_the_presets_limit
 
 @untimed
 @given(names, any_rows, st.integers(2, 100), shares)
-def test_ngrams_of_two_or_three_words_and_of_korean_also_of_four_characters_stand_beside_the_network(
+def test_ngrams_of_words_and_of_korean_or_many_labels_also_of_characters_stand_beside_the_network(
     name: str, count: int, classes: int, hangul: float
 ) -> None:
     configuration = resolve(name, rows(count, classes, hangul=hangul))
@@ -93,7 +93,8 @@ def test_ngrams_of_two_or_three_words_and_of_korean_also_of_four_characters_stan
     assert configuration.train.calibrate
     knows_phrases = count >= 15_000 and classes == 2 and hangul <= 0.2
     assert configuration.text.word_ngrams == (3 if knows_phrases else 2)
-    assert configuration.text.character_ngrams == (4 if hangul > 0.2 else 0)
+    knows_characters = hangul > 0.2 or (classes > 2 and name != "fast")
+    assert configuration.text.character_ngrams == (4 if knows_characters else 0)
 
 
 @untimed

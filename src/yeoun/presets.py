@@ -9,8 +9,9 @@ The rules, and why:
   and rare ones are learned by heart; for more labels, told apart by rarer words, 20 times the square root
   of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
-- N-grams: of words up to 2, of Korean text also of characters up to 4, beside the network. Where two labels
-  of other text have rows enough to learn phrases from, of words up to 3.
+- N-grams: of words up to 2, beside the network; of Korean text, and but in `fast` where there are more than
+  two labels, also of characters up to 4. Where two labels of other text have rows enough to learn phrases
+  from, of words up to 3.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Probabilities: calibrated on the validation rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
@@ -89,7 +90,7 @@ def accurate(statistics: RowStatistics) -> Configuration:
     if statistics.rows < 50_000 and (statistics.classes > 2 or passes * steps < _MANY_STEPS):
         values |= {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
     elif statistics.rows < 50_000:
-        noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.1}
+        noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.0}
         values |= {"train.learning_rate": 2e-4, "train.epochs": 2, "train.adversarial": 0.0, **noise}
     return base.with_values(values)
 
@@ -135,7 +136,7 @@ def _lstm(
             maximum_length=max(20, min(longest, needed)),
             truncate="middle",
             word_ngrams=3 if many and statistics.classes == 2 and not korean else 2,
-            character_ngrams=4 if korean else 0,
+            character_ngrams=4 if korean or (statistics.classes > 2 and effort == 1.0) else 0,
         ),
         model=ModelConfig(
             hidden_size=min(hidden_size, most_units),

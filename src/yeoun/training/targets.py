@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 _LENGTHS = (1, 2, 3)  # of n-grams, in tokens
 _BITS = 21  # of a token's id in an n-gram's key; of a larger vocabulary the rarest are never guessed
 _LEAST_TEXTS = 5  # that have an n-gram
-_IN_A_TEXT = 20.0  # of those that tell most, on average, and
+_IN_A_TEXT = 10.0  # of those that tell most, on average, for each label, and
 _TELLING = 10_000  # at most
 _FREQUENT = 20_000  # where there are no labels, but
 _COMMONEST = 500  # one in so many, which any text has
@@ -41,7 +41,7 @@ class Targets:
 
     @classmethod
     def telling(cls, texts: TokenStore, labels: Ints) -> Targets:
-        """Return the n-grams that tell most of `labels` [rows] or [rows, C], as many as make 20 in a text.
+        """Return the n-grams that tell most of `labels` [rows] or [rows, C], as many as make 10 C in a text.
 
         What a text's label is after an n-gram is known is as far from what it is before as the
         Kullback-Leibler divergence says (nats); for all its texts that is the mutual information of both
@@ -50,7 +50,7 @@ class Targets:
         texts, some = _some(texts)
         classes = labels[some] if labels.ndim == 2 else np.eye(labels.max() + 1, dtype=np.int64)[labels[some]]
         row = np.repeat(np.arange(len(texts)), texts.lengths)
-        before = (classes.sum(0) + 1) / (len(classes) + 2)
+        before = (classes.sum(0) + 1) / (len(classes) + (2 if labels.ndim == 2 else classes.shape[1]))
         keys: list[Ints] = []
         counts: list[Ints] = []
         told: list[npt.NDArray[np.float64]] = []
@@ -72,7 +72,7 @@ class Targets:
             keys, counts, told = [*keys, known], [*counts, occurs], [*told, np.maximum(divergence, 0)]
         occurs, divergence = np.concatenate(counts), np.concatenate(told)
         order = np.argsort(-occurs * divergence, kind="stable")
-        chosen = order[occurs[order].cumsum() <= _IN_A_TEXT * len(texts)][:_TELLING]
+        chosen = order[occurs[order].cumsum() <= _IN_A_TEXT * classes.size][:_TELLING]
         return cls._of(keys, chosen, occurs[chosen], np.sqrt(divergence[chosen]))
 
     @classmethod
