@@ -30,11 +30,12 @@ def configuration(**changed: object) -> Configuration:
         (300, {}, True),
         (100, {}, False),  # fewer than five a row
         (300, {"train__class_weight": "balanced"}, False),
+        (100, {"train__pretrain_epochs": 1}, True),  # by a half that knows them
         (300, {"model__ngrams": False, "train__pretrain_epochs": 1}, False),
     ],
-    ids=["many", "few", "weighed", "no-ngrams"],
+    ids=["many", "few", "weighed", "few-pretrained", "no-ngrams"],
 )
-def test_texts_are_learned_from_where_there_are_several_a_row(
+def test_texts_are_learned_from_where_there_are_several_a_row_or_the_network_was_pretrained(
     texts: int, changed: dict[str, object], is_asked: bool
 ) -> None:
     bundle = fit(make_rows(60), configuration(**changed), unlabelled=TEXTS[:texts])

@@ -53,13 +53,15 @@ def run(options: argparse.Namespace) -> None:
     unlabelled: Sequence[str] = ()
     if options.unlabelled is not None:
         unlabelled = read_texts(options.unlabelled, options.text, options.data_dir)
-        is_few = len(unlabelled) < TEXTS_A_ROW * len(train)
-        few = f"; the n-grams would learn from {TEXTS_A_ROW} a row or more" if is_few else ""
-        note(f"{len(unlabelled):,} texts without labels{few}")
     beside = len(unlabelled) if start is None else start.figures["texts"]
     configuration = configure(options, train, beside)
     if start is not None:
         configuration = start.applied(configuration).with_values(read_assignments(options.values))
+    if options.unlabelled is not None:
+        is_pretrained = start is not None or configuration.train.pretrain_epochs > 0
+        is_few = not is_pretrained and len(unlabelled) < TEXTS_A_ROW * len(train)
+        few = f"; the n-grams would learn from {TEXTS_A_ROW} a row or more" if is_few else ""
+        note(f"{len(unlabelled):,} texts without labels{few}")
     if out.exists() and options.resume:
         bundle = ModelBundle.load(out)
         require_same_run(bundle, out, train, valid, unlabelled, start, configuration, options.seed)

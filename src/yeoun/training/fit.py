@@ -142,8 +142,9 @@ def fit(
 
     recurrent = answer(held_out.store, configuration.text, torch_forward(network))
     whole, self_trained, more = combined(linear.ngrams), None, None
-    are_several = 0 < TEXTS_A_ROW * len(train) <= len(unlabelled)
-    if linear.ngrams is not None and are_several and label_weights(train, configuration.train) is None:
+    is_told = is_pretrained or len(unlabelled) >= TEXTS_A_ROW * len(train)
+    is_weighed = label_weights(train, configuration.train) is not None
+    if linear.ngrams is not None and len(unlabelled) and is_told and not is_weighed:
         given_to = (train, valid, unlabelled, configuration, seed)
         with RANDOM_NUMBERS:
             self_trained = self_train(whole, linear.ngrams, answered, combined, *given_to)

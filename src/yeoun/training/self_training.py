@@ -2,8 +2,9 @@
 without labels, each of which counts as much as it is sure.
 
 The recurrent half has a say in these answers, so that the n-grams learn what it alone knows (co-training;
-Blum & Mitchell 1998). That helps where the labelled rows hold few of the words to come. So it is done where
-there are several texts a row, and kept where the validation rows are the likelier for it.
+Blum & Mitchell 1998). That helps where the labelled rows hold few of the words to come, or that half was
+pretrained. So it is done with several texts a row, or beside such a half, and kept where the validation rows
+are the likelier for it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .linear import Answered, learn_ngrams, ngram_rows
 from .ngrams import NgramBranch, count_features, rows_within_reach
 
 _FEATURES = 40_000_000  # of all texts without labels, at 32 bytes each
-TEXTS_A_ROW = 5  # at least
+TEXTS_A_ROW = 5  # at least, beside a half that was not pretrained
 
 Floats = npt.NDArray[np.float32]
 
