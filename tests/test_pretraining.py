@@ -187,7 +187,7 @@ def test_words_of_the_rest_are_guessed_where_they_are_certain(monkeypatch: pytes
         3, rel=0.1
     )  # two words and both as one, as often each
     assert learned.figures["perplexity"] == pytest.approx(np.exp(learned.history[-1]["validation_loss"]))
-    assert learned.figures["word_accuracy"] > 0.95
+    assert learned.figures["ngram_accuracy"] > 0.95
 
 
 def started(

@@ -237,5 +237,5 @@ def pretraining_figures(run: Run, texts: TokenStore) -> dict[str, float | None]:
         "epochs": run.progress.epoch,
         "seconds": round(run.progress.seconds, 2),
         "perplexity": math.exp(last["validation_loss"]) if last["validation_loss"] else None,
-        "word_accuracy": last["validation_accuracy"],
+        "ngram_accuracy": last["validation_accuracy"],
     }
