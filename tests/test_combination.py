@@ -193,12 +193,14 @@ def test_calibration_alone_changes_no_answer_and_lowers_the_loss(head: str, trus
 
 
 @pytest.mark.parametrize("trust", [-2.0, 0.0, 1.0])
-def test_each_half_is_measured_as_it_stands_alone(trust: float) -> None:
+def test_each_half_is_measured_as_it_stands_alone_and_both_join_to_the_whole(trust: float) -> None:
     valid = make_rows(80, seed=1)
     branch = fit_ngrams(make_rows(80), TextConfig(word_ngrams=1))
     logits = draw_logits("softmax of two", valid.targets, trust, 1.0)
     parameters = {"head.weight": np.ones((1, 2), np.float32), "head.bias": np.ones(1, np.float32)}
-    alone = combine(logits, parameters, branch, valid, True).alone
+    whole = combine(logits, parameters, branch, valid, True)
+    alone = whole.alone
+    np.testing.assert_allclose(whole.join(logits, branch.score(valid.texts)), whole.logits, rtol=1e-5)
     assert alone["recurrent_alone"] == score_answers(logits.argmax(1), valid.targets)
     scores = (branch.score(valid.texts)[:, 0] > 0).astype(np.int64)
     assert alone["ngrams_alone"] == score_answers(scores, valid.targets)

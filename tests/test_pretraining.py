@@ -120,23 +120,48 @@ def test_the_very_commonest_ngrams_are_not_guessed() -> None:
     assert sorted(number.values()) == list(range(len(number)))
 
 
-@pytest.mark.parametrize("several", [False, True])
-def test_the_ngrams_that_tell_most_of_the_labels_are_guessed_first(several: bool) -> None:
-    draw = np.random.default_rng(0)
-    labels = np.arange(600) % 2
-    texts = [
-        [*draw.integers(20, 60, 6), *((10 + label, 12) if i % 3 else (12, 12)), *draw.integers(20, 60, 6)]
-        for i, label in enumerate(labels)
-    ]
-    asked = np.stack([labels, 1 - labels], 1) if several else labels
+def test_the_words_that_any_text_has_are_left_out_by_the_words_alone() -> None:
+    order = np.random.default_rng(0).permutation(1000)
+    store = stored([token + 2 for token in order for _ in range(1 + int(token < 3))])
+    number = named(Targets.frequent(store))
+    assert [token for token in range(2, 1002) if (token,) not in number] == [2, 3]  # of 1,000 words two
+
+
+@pytest.mark.parametrize("kind", ["two", "three", "several"])
+def test_the_ngrams_that_tell_most_of_the_labels_are_guessed_and_no_others(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("yeoun.training.targets._IN_A_TEXT", 1.0)
+    draw, classes = np.random.default_rng(0), 3 if kind == "three" else 2
+    labels = np.arange(600) % classes
+    told = [10 + label if row % 5 else 10 for row, label in enumerate(labels)]  # one in five says the first
+    texts = [[*draw.integers(20, 60, 6), mark, *draw.integers(20, 60, 6)] for mark in told]
+    asked = np.stack([labels, 1 - labels], 1) if kind == "several" else labels
     targets = Targets.telling(stored(*texts), asked)
     number = named(targets)
-    weight = {ngram: float(targets.weights[at]) for ngram, at in number.items()}
-    assert {(10,), (11,), (10, 12), (11, 12)} <= set(number)
-    telling = min(weight[10,], weight[11,], weight[10, 12], weight[11, 12])
-    assert telling > 5 * max(weight[token,] for token in range(20, 60) if (token,) in weight)
-    assert (targets.weights >= 0).all()
-    assert targets.counts[number[10,]] == 200  # texts
+    marks = sorted(number[10 + label,] for label in range(classes))
+    assert marks == list(range(classes))  # the first of all
+    assert (np.diff(targets.counts * targets.weights**2) <= 1e-4).all()
+    assert targets.counts.sum() <= classes * len(texts)
+    assert targets.counts[number[11,]] == sum(mark == 11 for mark in told)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_tells_nothing_of_the_labels_is_not_guessed(several: bool) -> None:
+    labels = np.arange(400) % 2
+    store = stored(*([5, 6, 7, 8] for _ in labels))
+    asked = np.stack([labels, 1 - labels], 1) if several else labels
+    assert not len(Targets.telling(store, asked).counts)
+    assert len(Targets.of(store, store, asked).counts)  # the most frequent in their place
+
+
+def test_of_few_labelled_rows_the_most_frequent_ngrams_are_guessed() -> None:
+    labels, texts = np.arange(2_000) % 2, [[5 + i % 2, 7, 8, 9] for i in range(2_000)]
+    assert set(named(Targets.of(stored(*texts), stored(*texts), labels))) >= {(5,), (6,)}
+    few = stored(*texts[:1_999])
+    found = Targets.of(few, few, labels[:1_999])
+    assert (found.weights == 1).all()
+    assert (7,) in named(found)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -179,7 +204,7 @@ def test_the_loss_is_the_cross_entropy_of_the_shares_and_leaves_out_empty_rests(
     assert found.right == int((rest[[0, 2]].gather(1, scores.argmax(1, keepdim=True)) > 0).sum())
 
 
-def test_words_of_the_rest_are_guessed_where_they_are_certain(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ngrams_of_the_rest_are_guessed_where_they_are_certain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("yeoun.training.pretraining.PIECES", range(8, 9))
     texts = [" ".join([*pair, *pair]) for pair in (("one", "two"), ("three", "four"), ("five", "six")) * 60]
     learned = pretrain(texts, configuration(train__pretrain_epochs=20, model__hidden_size=16))
@@ -304,6 +329,23 @@ def test_validation_texts_are_not_learned_from_where_they_come_without_labels_to
     marked = Dataset([f"{text} only{i}" for i, text in enumerate(rows.texts)], rows.labels, rows.label_names)
     known = set(fit(marked, configuration(), unlabelled=marked.texts).indexer.vocabulary())
     assert len([i for i in range(60) if f"only{i}" in known]) == 54
+
+
+def test_texts_with_nothing_to_guess_are_refused_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yeoun.training.targets._FREQUENT", 0)
+    with pytest.raises(DataError, match="n-gram"):
+        pretrain(ORDERED, configuration(), folder=TrainingFolder.of(tmp_path / "text"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_whose_rest_has_nothing_to_guess_does_no_harm() -> None:
+    rows = make_rows(60)
+    words = [f"{'good' if label else 'bad'}{i}" for i, label in enumerate(rows.targets)]
+    ones = Dataset(words, rows.labels, rows.label_names)
+    learned = fit(ones, configuration(text__minimum_count=1), unlabelled=["other words here"] * 40)
+    assert all(np.isfinite(array).all() for array in learned.weights.values())
 
 
 def test_texts_without_a_rest_are_refused() -> None:

@@ -22,7 +22,8 @@ POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attentio
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
 PAD_ID, UNKNOWN_ID, START_ID = 0, 1, 2  # the first entries of every vocabulary
 PIECE_TOKENS = 32  # of a piece of a text in pretraining, at most; a text has two pieces at least
-TOKENS_OF_PIECES, PIECES = 4_000, range(32, 257)  # in a batch
+TOKENS_OF_PIECES = 4_000  # in a batch, about
+PIECES = range(32, 257)  # how many there may be in one
 WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
 
 

@@ -9,9 +9,9 @@ The rules, and why:
   and rare ones are learned by heart; for more labels, told apart by rarer words, 20 times the square root
   of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
-- N-grams: of words up to 2, beside the network; of Korean text, and but in `fast` where there are more than
-  two labels, also of characters up to 4. Where two labels of other text have rows enough to learn phrases
-  from, of words up to 3.
+- N-grams: of words up to 2, beside the network, and of Korean text also of characters up to 4; but in `fast`,
+  other text with more than two labels has those of characters, too. Where two labels of other text have rows
+  enough to learn phrases from, of words up to 3.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Probabilities: calibrated on the validation rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
@@ -21,8 +21,8 @@ The rules, and why:
   minutes on two cores, more for millions of texts. Its network has 128 units and its vocabulary is as large
   as may be, since labels do not teach them. Labels of fewer than 50,000 rows shall not unteach what is there:
   half the learning rate and half the passes; of two labels, after 5,000 steps and more, a tenth of the rate,
-  two passes and no shifted embeddings. Where 4 passes are fewer than 500 steps, there is too little to learn
-  from: it is then `balanced`, reading more of each text.
+  two passes, less noise and no shifted embeddings. Where 4 passes are fewer than 500 steps, there is too
+  little to learn from: it is then `balanced`, reading more of each text.
 """
 
 from __future__ import annotations
@@ -62,17 +62,17 @@ class RowStatistics:
 
 def fast(statistics: RowStatistics) -> Configuration:
     """Return a small network and few epochs: minutes where `balanced` takes tens."""
-    return _lstm(statistics, hidden_size=64, longest=200, effort=0.6, adversarial=0.0)
+    return _lstm(statistics, hidden_size=64, longest=200, effort=0.6, adversarial=0.0, spelling=False)
 
 
 def balanced(statistics: RowStatistics) -> Configuration:
     """Return the default: the best accuracy that a coffee break buys."""
-    return _lstm(statistics, hidden_size=128, longest=400, effort=1.0, adversarial=0.25)
+    return _lstm(statistics, hidden_size=128, longest=400, effort=1.0, adversarial=0.25, spelling=True)
 
 
 def accurate(statistics: RowStatistics) -> Configuration:
     """Return a network that learns from text first: a quarter of an hour, of many texts more."""
-    base = _lstm(statistics, hidden_size=128, longest=800, effort=1.0, adversarial=0.25)
+    base = _lstm(statistics, hidden_size=128, longest=800, effort=1.0, adversarial=0.25, spelling=True)
     korean = statistics.hangul_share > 0.2
     scheme = "unigram" if korean else "words"
     tokens = min(statistics.mean_words * _TOKENS_PER_WORD[scheme], base.text.maximum_length)
@@ -117,8 +117,14 @@ def resolve(name: str, statistics: RowStatistics) -> Configuration:
 
 
 def _lstm(
-    statistics: RowStatistics, hidden_size: int, longest: int, effort: float, adversarial: float
+    statistics: RowStatistics,
+    hidden_size: int,
+    longest: int,
+    effort: float,
+    adversarial: float,
+    spelling: bool,
 ) -> Configuration:
+    """spelling: whether more than two labels are told by n-grams of characters, too."""
     rows, korean = statistics.rows, statistics.hangul_share > 0.2
     words = rows * statistics.mean_words
     entries = rows // 4 if statistics.classes <= 2 else round(20 * words**0.5)
@@ -136,7 +142,7 @@ def _lstm(
             maximum_length=max(20, min(longest, needed)),
             truncate="middle",
             word_ngrams=3 if many and statistics.classes == 2 and not korean else 2,
-            character_ngrams=4 if korean or (statistics.classes > 2 and effort == 1.0) else 0,
+            character_ngrams=4 if korean or (spelling and statistics.classes > 2) else 0,
         ),
         model=ModelConfig(
             hidden_size=min(hidden_size, most_units),

@@ -33,7 +33,8 @@ class Guesses(NamedTuple):
 class TwoViewModel(nn.Module):
     """What says the n-grams of the rest of a text, around the `network` that is to start from what it learns.
 
-    frequencies: float [K], how often each n-gram that is guessed occurs; the scores start there.
+    frequencies: float [K], above 0, how often each n-gram that is guessed occurs, times its weight; the
+    scores start there.
     """
 
     def __init__(self, network: TextClassifier, frequencies: Tensor) -> None:

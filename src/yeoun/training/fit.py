@@ -60,8 +60,8 @@ def fit(
     """Return a model trained on `train`, its best epoch chosen on `valid`.
 
     valid: held-out rows; without them a stratified share of `train` is held out. unlabelled: texts of the
-    same kind, from which the n-grams learn as well where that helps (`training.self_training`), and, with
-    `train.pretrain_epochs`, before that vocabulary and network.
+    same kind. With `train.pretrain_epochs` vocabulary and network learn from them first; the n-grams learn
+    from the whole model's answers to them afterwards, where that helps (`training.self_training`).
     start: what was pretrained before, in their place; `configuration` is one that it was applied to.
     precision: of the encoder in training, "auto" is bf16 where the machine has it and it pays. folder: where
     the state is kept, so that a killed run can `resume`. watch: called with the progress after each step.
@@ -112,14 +112,17 @@ def fit(
         store, shortened = TokenStore.of(indexed), indexed.shortened
         held_out = IndexedRows(TokenStore.of(indexer.index(valid.texts)), valid.targets)
         del indexed
+        first: Run | None = None
+        learned_before: dict[str, Any] = {}
+        if configuration.train.pretrain_epochs:
+            texts = TokenStore.joined([store, TokenStore.of(indexer.index(unlabelled))])
+            targets = Targets.of(texts, store, train.targets)
+            return_memory()
+            first = begin_pretraining(network, texts, held_out.store, targets, configuration, seed)
         if folder is not None:
             folder.begin(identity, indexer, resume, force)
-        learned_before: dict[str, Any] = {}
         with cores_for_shards():
-            if configuration.train.pretrain_epochs:
-                texts = TokenStore.joined([store, TokenStore.of(indexer.index(unlabelled))])
-                targets = Targets.telling(store, train.targets)
-                first = begin_pretraining(network, texts, held_out.store, targets, configuration, seed)
+            if first is not None:
                 go_on(first, None if folder is None else folder.pretraining, watch)
                 learned_before = {"pretraining": pretraining_figures(first, texts)}
                 del first, texts
@@ -128,11 +131,11 @@ def fit(
                 start_head(network, rows, configuration, label_weights(train, configuration.train))
             run = _learn_labels(network, rows, held_out, train, configuration, seed)
             go_on(run, folder, watch)
-        best = {name: tensor.cpu() for name, tensor in run.best.items()}
+        best, progress = {name: tensor.cpu() for name, tensor in run.best.items()}, run.progress
     network.load_state_dict(best)
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
-    del store, rows
-    run.train = held_out  # whose tokens leave the room to what the linear models read
+    del run, store, rows  # which leave their room to what the linear models read
+    return_memory()
 
     def combined(ngrams: NgramBranch | None) -> Combination:
         return combine(recurrent, parameters, ngrams, valid, configuration.train.calibrate, is_pretrained)
@@ -141,16 +144,20 @@ def fit(
         return answer(TokenStore.of(indexer.index(texts)), configuration.text, torch_forward(network))
 
     recurrent = answer(held_out.store, configuration.text, torch_forward(network))
-    whole, self_trained, more = combined(linear.ngrams), None, None
+    whole, more = combined(linear.ngrams), None
+    self_training: dict[str, Any] = {}
     is_told = is_pretrained or len(unlabelled) >= TEXTS_A_ROW * len(train)
     is_weighed = label_weights(train, configuration.train) is not None
     if linear.ngrams is not None and len(unlabelled) and is_told and not is_weighed:
         given_to = (train, valid, unlabelled, configuration, seed)
         with RANDOM_NUMBERS:
             self_trained = self_train(whole, linear.ngrams, answered, combined, *given_to)
+        told = {"texts": len(self_trained.more.texts), "helps": self_trained.helps}
+        self_training = {"self_training": told}
         if self_trained.helps:
             whole, more = self_trained.whole, self_trained.more
             linear = linear._replace(ngrams=self_trained.ngrams)
+        del self_trained
     final, weights = linear, whole.parameters
     if is_cut:  # now that nothing is to be chosen any more, the linear models learn from all rows
         with RANDOM_NUMBERS:
@@ -172,14 +179,10 @@ def fit(
         metrics={
             "rows": len(given),
             "labels": list(valid.label_names),
-            **_figures(network, run.progress),
+            **_figures(network, progress),
             **({} if coverage is None else {"vector_coverage": coverage}),
             **learned_before,
-            **(
-                {}
-                if self_trained is None
-                else {"self_training": {"texts": len(self_trained.more.texts), "helps": self_trained.helps}}
-            ),
+            **self_training,
             "validation": asdict(measure(probabilities, valid.targets, thresholds)),
             **whole.alone,
             "linear_baseline": score_answers(linear.baseline.predict(valid.texts), valid.targets),
@@ -189,8 +192,8 @@ def fit(
             "shortened": shortened,
             **final.rows,
         },
-        history=tuple(run.progress.history),
-        provenance={**(provenance or {}), **identity, "best_epoch": run.progress.best_epoch},
+        history=tuple(progress.history),
+        provenance={**(provenance or {}), **identity, "best_epoch": progress.best_epoch},
     )
 
 
@@ -215,7 +218,7 @@ def _require_fitting(
         require_sequence(configuration)
     if start is not None:
         require_start(configuration, start)
-    elif len(unlabelled) and not (configuration.train.pretrain_epochs or configuration.model.ngrams):
+    if len(unlabelled) and not (configuration.train.pretrain_epochs or configuration.model.ngrams):
         raise ConfigError(
             "unlabelled texts, train.pretrain_epochs = 0 and model.ngrams = false: nothing would learn from"
             " them; set one of the two"

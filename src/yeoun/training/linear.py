@@ -31,8 +31,8 @@ class LinearModels(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """Texts with the labels that a model gave them, int64 [rows] or [rows, C], and how sure it was of each,
-    float32 from 0 to 1, of the same shape."""
+    """Texts with the labels that a model gave them, int64 [rows], or 0 and 1 in [rows, C], and how sure it
+    was of each, float32 from 0 to 1, of the same shape."""
 
     texts: Sequence[str]
     labels: npt.NDArray[np.int64]
@@ -58,11 +58,10 @@ def fit_linear_models(
 
 
 def learn_ngrams(rows: Dataset, configuration: Configuration, more: Answered | None) -> NgramBranch:
-    """Return the n-grams fitted on the rows and on `more`."""
+    """Return the n-grams fitted on the rows and, beside rows that all count alike, on `more`."""
     weights = label_weights(rows, configuration.train)
     if more is not None:
-        given = torch.ones(rows.targets.shape) if weights is None else weights
-        weights = torch.cat([given, torch.from_numpy(more.sureness)])
+        weights = torch.cat([torch.ones(rows.targets.shape), torch.from_numpy(more.sureness)])
         labels = np.concatenate([rows.targets, more.labels])
         rows = Dataset([*rows.texts, *more.texts], labels, rows.label_names)
     return fit_ngrams(rows, configuration.text, weights)

@@ -154,8 +154,8 @@ def finish_epoch(run: Run) -> None:
         network = averaged(network, run.optimizer)
     record = {
         "epoch": progress.epoch + 1,
-        "loss": progress.loss_sum / progress.answers,
-        "accuracy": progress.right / progress.answers,
+        "loss": progress.loss_sum / max(1, progress.answers),
+        "accuracy": progress.right / max(1, progress.answers),
         **run.score(network),
     }
     progress.seconds += time.perf_counter() - started

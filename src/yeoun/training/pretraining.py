@@ -88,10 +88,10 @@ def pretrain(
         network = TextClassifier(configuration.model, indexer.vocabulary_size, 2)
         network.precision = precision
         network.to(device)
+        run = begin_pretraining(network, store, unseen, Targets.frequent(store), configuration, seed)
         if folder is not None:
             folder.begin(identity, indexer, resume, force)
         with cores_for_shards():
-            run = begin_pretraining(network, store, unseen, Targets.frequent(store), configuration, seed)
             go_on(run, folder, watch)
     weights = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
     return Pretrained(
@@ -119,6 +119,8 @@ def begin_pretraining(
         raise DataError(
             f"no text of at least {_SHORTEST} tokens: expected some, to guess one part from another"
         )
+    if not len(targets.counts):
+        raise DataError("no n-gram of these texts can be guessed: expected words that several of them have")
     torch.manual_seed(seed)
     model = TwoViewModel(network, torch.from_numpy(targets.counts * targets.weights))
     model.to(network.embedding.weight.device)

@@ -1,10 +1,10 @@
 """Self-training (Yarowsky 1995): the n-grams learn once more, also from the whole model's answers to texts
 without labels, each of which counts as much as it is sure.
 
-The recurrent half has a say in these answers, so that the n-grams learn what it alone knows (co-training;
-Blum & Mitchell 1998). That helps where the labelled rows hold few of the words to come, or that half was
-pretrained. So it is done with several texts a row, or beside such a half, and kept where the validation rows
-are the likelier for it.
+The recurrent half has a say in these answers, so that the n-grams learn what it alone knows, which is half of
+co-training (Blum & Mitchell 1998). That helps where the labelled rows hold few of the words to come, or that
+half was pretrained. So it is done with several texts a row, or beside such a half, and kept where the
+validation rows are the likelier for it.
 """
 
 from __future__ import annotations

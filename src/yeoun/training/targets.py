@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,23 +22,35 @@ Tokens = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 _LENGTHS = (1, 2, 3)  # of n-grams, in tokens
 _BITS = 21  # of a token's id in an n-gram's key; of a larger vocabulary the rarest are never guessed
-_LEAST_TEXTS = 5  # that have an n-gram
+_LEAST = 5  # texts that have an n-gram, or places where it stands
+_LEAST_DIVERGENCE = 1e-6  # nats; an n-gram that tells nothing has no weight
 _IN_A_TEXT = 10.0  # of those that tell most, on average, for each label, and
 _TELLING = 10_000  # at most
+_FEW_ROWS = 2_000  # with labels; of fewer chance tells as much
 _FREQUENT = 20_000  # where there are no labels, but
-_COMMONEST = 500  # one in so many, which any text has
-_TOKENS = 20_000_000  # that they are counted in, at most
+_COMMONEST = 500  # the vocabulary divided by so many, which any text has
+_TOKENS = 10_000_000  # that they are counted in, at most
+_CELLS = 2**22  # n-grams and labels that are compared together
 
 
 @dataclass(frozen=True)
 class Targets:
     """K n-grams. keys: of each length from one token on, sorted. numbers: which of the K each key is. counts:
-    float32 [K], how often each occurs. weights: float32 [K], how much each counts."""
+    float32 [K], in how many texts or places each was found. weights: float32 [K], above 0, how much each
+    counts."""
 
     keys: tuple[Ints, ...]
     numbers: tuple[Ints, ...]
     counts: Floats
     weights: Floats
+
+    @classmethod
+    def of(cls, texts: TokenStore, labelled: TokenStore, labels: Ints) -> Targets:
+        """Return what to guess of `texts`: the n-grams that tell most of the `labels` of those with labels,
+        or the most frequent where these are too few to say."""
+        if len(labelled) >= _FEW_ROWS and len((telling := cls.telling(labelled, labels)).counts):
+            return telling
+        return cls.frequent(texts)
 
     @classmethod
     def telling(cls, texts: TokenStore, labels: Ints) -> Targets:
@@ -48,31 +61,19 @@ class Targets:
         (Yang & Pedersen 1997). Its root, which grows as the logarithm of the odds does, is the weight.
         """
         texts, some = _some(texts)
-        classes = labels[some] if labels.ndim == 2 else np.eye(labels.max() + 1, dtype=np.int64)[labels[some]]
-        row = np.repeat(np.arange(len(texts)), texts.lengths)
-        before = (classes.sum(0) + 1) / (len(classes) + (2 if labels.ndim == 2 else classes.shape[1]))
+        of_row = _one_hot(labels[some])
         keys: list[Ints] = []
         counts: list[Ints] = []
         told: list[npt.NDArray[np.float64]] = []
         for length in _LENGTHS:
-            found = _keys(texts.token_ids, _remaining(texts), length)
-            known, feature = np.unique(found[found >= 0], return_inverse=True)
-            pairs = np.unique(feature * len(texts) + row[found >= 0])
-            feature, of = pairs // len(texts), pairs % len(texts)
-            frequent = (occurs := np.bincount(feature, minlength=len(known))) >= _LEAST_TEXTS
-            feature, of = (np.cumsum(frequent) - 1)[feature[frequent[feature]]], of[frequent[feature]]
-            known, occurs = known[frequent], occurs[frequent]
-            divergence = np.zeros(len(known))
-            for column, prior in zip(classes.T, before, strict=True):
-                share = np.bincount(feature, column[of], len(known)) + 2 * prior
-                share /= occurs + 2
-                divergence += share * np.log(share / prior)
-                if labels.ndim == 2:  # each label stands for itself
-                    divergence += (1 - share) * np.log((1 - share) / (1 - prior))
-            keys, counts, told = [*keys, known], [*counts, occurs], [*told, np.maximum(divergence, 0)]
+            known, rows_of = _rows_of(texts, length)
+            occurs = np.diff(rows_of.indptr).astype(np.int64)
+            keys, counts = [*keys, known], [*counts, occurs]
+            told.append(_divergence(rows_of, of_row, occurs, labels.ndim == 2))
         occurs, divergence = np.concatenate(counts), np.concatenate(told)
         order = np.argsort(-occurs * divergence, kind="stable")
-        chosen = order[occurs[order].cumsum() <= _IN_A_TEXT * classes.size][:_TELLING]
+        order = order[divergence[order] > _LEAST_DIVERGENCE]
+        chosen = order[occurs[order].cumsum() <= _IN_A_TEXT * of_row.shape[1] * len(texts)][:_TELLING]
         return cls._of(keys, chosen, occurs[chosen], np.sqrt(divergence[chosen]))
 
     @classmethod
@@ -84,11 +85,11 @@ class Targets:
         for length in _LENGTHS:
             found = _keys(texts.token_ids, _remaining(texts), length)
             known, occurs = np.unique(found[found >= 0], return_counts=True)
-            often = occurs >= (1 if length == 1 else _LEAST_TEXTS)
+            often = occurs >= (1 if length == 1 else _LEAST)
             keys, counts = [*keys, known[often]], [*counts, occurs[often]]
         occurs = np.concatenate(counts)
         order = np.argsort(-occurs, kind="stable")
-        chosen = order[len(order) // _COMMONEST :][:_FREQUENT]
+        chosen = order[len(keys[0]) // _COMMONEST :][:_FREQUENT]
         return cls._of(keys, chosen, occurs[chosen], np.ones(len(chosen)))
 
     @classmethod
@@ -125,6 +126,51 @@ def _keys(token_ids: Tokens, remaining: Ints, length: int) -> Ints:
         after = np.roll(ids, -further)  # what comes round belongs to no text that goes on
         keys, is_known = keys << _BITS | after, is_known & (after >= 0)
     return np.where(is_known & (remaining >= length), keys, -1)
+
+
+def _rows_of(texts: TokenStore, length: int) -> tuple[Ints, Any]:
+    """Return the keys of the n-grams that several texts have, sorted, and which, sparse [keys, rows]."""
+    import scipy.sparse
+
+    row = np.repeat(np.arange(len(texts)), texts.lengths)
+    found = _keys(texts.token_ids, _remaining(texts), length)
+    row, found = row[found >= 0], found[found >= 0]
+    known, feature = np.unique(found, return_inverse=True)
+    feature, row = np.divmod(np.unique(feature * max(1, len(texts)) + row), max(1, len(texts)))
+    starts = np.searchsorted(feature, np.arange(len(known) + 1))
+    ones = np.ones(len(row), np.float32)
+    rows_of = scipy.sparse.csr_matrix((ones, row, starts), shape=(len(known), len(texts)))
+    several = np.diff(starts) >= _LEAST
+    return known[several], rows_of[several]
+
+
+def _one_hot(labels: Ints) -> Any:
+    """Return which labels each row has, sparse [rows, C]."""
+    import scipy.sparse
+
+    if labels.ndim == 2:
+        return scipy.sparse.csr_matrix(labels.astype(np.float32))
+    ones, starts = np.ones(len(labels), np.float32), np.arange(len(labels) + 1)
+    return scipy.sparse.csr_matrix(
+        (ones, labels, starts), shape=(len(labels), int(labels.max(initial=0)) + 1)
+    )
+
+
+def _divergence(rows_of: Any, of_row: Any, occurs: Ints, several: bool) -> npt.NDArray[np.float64]:
+    """Return how far the labels of the texts with each n-gram are from those of all texts (nats), float64
+    [keys]; of `several` labels a row that of each label, summed."""
+    labels = of_row.shape[1]
+    prior = (np.asarray(of_row.sum(0)).ravel() + 1) / (of_row.shape[0] + (2 if several else labels))
+    divergence, step = np.zeros(len(occurs)), max(1, _CELLS // labels)
+    for start in range(0, len(occurs), step):
+        part = slice(start, start + step)
+        share = (rows_of[part] @ of_row).toarray() + 2 * prior
+        share /= occurs[part, None] + 2
+        terms = share * np.log(share / prior)
+        if several:
+            terms += (1 - share) * np.log((1 - share) / (1 - prior))
+        divergence[part] = terms.sum(1)
+    return divergence
 
 
 def _remaining(texts: TokenStore) -> Ints:
