@@ -414,6 +414,10 @@ def test_pretrain_and_train_start_from_at_the_command_line(tmp_path: Path, run_c
         "train", rows, "--unlabelled", texts, "--out", tmp_path / "both", *passes, "--json"
     )
     assert json.loads(out)["pretraining"]["texts"] == 90 + 54
+    both = ("--unlabelled", texts, "--start-from", text, "--set", "model.ngrams=true", "--json")
+    status, out, err = run_cli("train", rows, "--out", tmp_path / "taught", *FLAGS, *both)
+    assert status == 0, err
+    assert json.loads(out)["self_training"]["texts"] == 90
     (text / "model.safetensors").write_bytes(b"altered")
     with pytest.raises(BundleError, match="altered"):
         Pretrained.load(text)
