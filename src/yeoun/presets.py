@@ -10,8 +10,9 @@ The rules, and why:
   of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
 - N-grams: of words up to 2, beside the network, and of Korean text also of characters up to 4; but in `fast`,
-  other text with more than two labels has those of characters, too. Where two labels of other text have rows
-  enough to learn phrases from, of words up to 3.
+  other text with 3 to 30 labels has those of characters, too (each label has a machine of its own, and with
+  characters it takes four times as long). Where two labels of other text have rows enough to learn phrases
+  from, of words up to 3.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Probabilities: calibrated on the validation rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
@@ -43,6 +44,7 @@ from .config import (
 from .errors import ConfigError
 
 _TOKENS_PER_WORD = {"words": 1.3, "unigram": 2.5, "characters": 6.5}
+_SPELLED = range(3, 31)  # labels
 _STEPS, _PASSES = 12_000, 4  # of pretraining, at most: 35 ms a step on one core
 _FEWEST_STEPS, _MANY_STEPS = 500, 5_000  # from which it teaches something, and most
 
@@ -124,7 +126,7 @@ def _lstm(
     adversarial: float,
     spelling: bool,
 ) -> Configuration:
-    """spelling: whether more than two labels are told by n-grams of characters, too."""
+    """spelling: whether 3 to 30 labels are told by n-grams of characters, too."""
     rows, korean = statistics.rows, statistics.hangul_share > 0.2
     words = rows * statistics.mean_words
     entries = rows // 4 if statistics.classes <= 2 else round(20 * words**0.5)
@@ -142,7 +144,7 @@ def _lstm(
             maximum_length=max(20, min(longest, needed)),
             truncate="middle",
             word_ngrams=3 if many and statistics.classes == 2 and not korean else 2,
-            character_ngrams=4 if korean or (spelling and statistics.classes > 2) else 0,
+            character_ngrams=4 if korean or (spelling and statistics.classes in _SPELLED) else 0,
         ),
         model=ModelConfig(
             hidden_size=min(hidden_size, most_units),
