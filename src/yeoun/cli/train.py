@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
     from ..estimator import save_model
     from ..process import tune_process
     from ..training.fit import fit
-    from ..training.self_training import TEXTS_A_ROW
+    from ..training.self_training import TEXTS_A_ROW, are_enough
     from ..training.state import TrainingFolder
 
     tune_process()
@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> None:
         configuration = start.applied(configuration).with_values(read_assignments(options.values))
     if options.unlabelled is not None:
         is_pretrained = start is not None or configuration.train.pretrain_epochs > 0
-        is_few = not is_pretrained and len(unlabelled) < TEXTS_A_ROW * len(train)
-        few = f"; the n-grams would learn from {TEXTS_A_ROW} a row or more" if is_few else ""
+        is_many = are_enough(len(unlabelled), len(train), is_pretrained)
+        few = "" if is_many else f"; the n-grams would learn from {TEXTS_A_ROW} a row or more"
         note(f"{len(unlabelled):,} texts without labels{few}")
     if out.exists() and options.resume:
         bundle = ModelBundle.load(out)

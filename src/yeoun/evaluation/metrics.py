@@ -170,13 +170,18 @@ def micro_f1(predicted: Labels, labels: Labels) -> float:
 
 
 def log_loss(probabilities: Floats, labels: Labels) -> float:
-    """Return the mean negative log probability (nats) of what is true, cut off at 1e-12: of the right
-    label; or, of several a row, of each label's presence or absence."""
+    """Return the mean of `row_losses` (nats)."""
+    return float(row_losses(probabilities, labels).mean())
+
+
+def row_losses(probabilities: Floats, labels: Labels) -> Floats:
+    """Return the negative log probability (nats) of what is true, cut off at 1e-12: of the right label,
+    [rows]; or, of several a row, of each label's presence or absence, [rows, C]."""
     if labels.ndim == 2:
         true = np.where(labels == 1, probabilities, 1 - probabilities)
     else:
         true = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.clip(true, 1e-12, 1.0)).mean())
+    return np.asarray(-np.log(np.clip(true, 1e-12, 1.0)))
 
 
 def calibration_error(probabilities: Floats, labels: Labels, bins: int = 15) -> float:

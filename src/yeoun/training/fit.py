@@ -37,7 +37,7 @@ from .ngrams import NgramBranch
 from .objective import label_weights
 from .optimization import build_optimizer
 from .pretraining import begin_pretraining, pretraining_figures, require_sequence
-from .self_training import TEXTS_A_ROW, self_train
+from .self_training import are_enough, self_train
 from .state import Progress, TrainingFolder
 from .targets import Targets
 
@@ -146,9 +146,9 @@ def fit(
     recurrent = answer(held_out.store, configuration.text, torch_forward(network))
     whole, more = combined(linear.ngrams), None
     self_training: dict[str, Any] = {}
-    is_told = is_pretrained or len(unlabelled) >= TEXTS_A_ROW * len(train)
+    is_told = are_enough(len(unlabelled), len(train), is_pretrained)
     is_weighed = label_weights(train, configuration.train) is not None
-    if linear.ngrams is not None and len(unlabelled) and is_told and not is_weighed:
+    if linear.ngrams is not None and is_told and not is_weighed:
         given_to = (train, valid, unlabelled, configuration, seed)
         with RANDOM_NUMBERS:
             self_trained = self_train(whole, linear.ngrams, answered, combined, *given_to)

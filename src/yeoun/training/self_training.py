@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..config import Configuration
 from ..data.rows import Dataset
+from ..evaluation.metrics import row_losses
 from ..inference import to_probabilities
 from .combination import Combination
 from .linear import Answered, learn_ngrams, ngram_rows
@@ -27,6 +28,12 @@ _FEATURES = 40_000_000  # of all texts without labels, at 32 bytes each
 TEXTS_A_ROW = 5  # at least, beside a half that was not pretrained
 
 Floats = npt.NDArray[np.float32]
+
+
+def are_enough(texts: int, rows: int, pretrained: bool) -> bool:
+    """Return whether so many `texts` without labels are learned from beside so many `rows`. pretrained:
+    whether the recurrent half was."""
+    return texts > 0 and (pretrained or texts >= TEXTS_A_ROW * rows)
 
 
 class SelfTrained(NamedTuple):
@@ -82,9 +89,7 @@ def _answered(texts: Sequence[str], whole: Combination, logits: Floats, several:
 
 
 def _losses(whole: Combination, valid: Dataset) -> npt.NDArray[np.float64]:
-    """Return the loss of each row (nats)."""
-    given = np.clip(to_probabilities(whole.logits, valid.is_multilabel, whole.evenness), 1e-12, 1.0)
-    if valid.is_multilabel:
-        true = np.where(valid.targets == 1, given, 1 - given)
-        return np.asarray(-np.log(np.clip(true, 1e-12, 1.0)).mean(1), np.float64)
-    return np.asarray(-np.log(given[np.arange(len(valid)), valid.targets]), np.float64)
+    """Return the loss of each row (nats), of several labels their mean."""
+    probabilities = to_probabilities(whole.logits, valid.is_multilabel, whole.evenness)
+    losses = row_losses(probabilities, valid.targets).astype(np.float64)
+    return np.asarray(losses.mean(1)) if valid.is_multilabel else losses

@@ -118,7 +118,7 @@ class Targets:
 
 
 def _keys(token_ids: Tokens, remaining: Ints, length: int) -> Ints:
-    """Return the key of what that begins at each token, -1 where a token is unknown or its text ends."""
+    """Return the key of what begins at each token, -1 where a token is unknown or its text ends."""
     ids = token_ids.astype(np.int64)
     ids[(ids <= UNKNOWN_ID) | (ids >= 1 << _BITS)] = -1
     keys, is_known = ids.copy(), ids >= 0
