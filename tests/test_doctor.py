@@ -194,7 +194,7 @@ def test_confidence_is_measured_by_each_labels_own_mean() -> None:
 @pytest.mark.parametrize("parts", [1, 3])
 def test_a_row_is_judged_without_its_label(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = make_rows(200)
-    monkeypatch.setattr("yeoun.doctor.labels.rows_within_reach", lambda texts, count: 200 // parts)
+    monkeypatch.setattr("yeoun.training.ngrams.rows_within_reach", lambda texts, count, most: 200 // parts)
     labels = rows.targets.copy()
     labels[11] = 1 - labels[11]
     before = out_of_fold(rows)

@@ -21,7 +21,7 @@ INPUTS = ("embedding", "counts")
 POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attention")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
 PAD_ID, UNKNOWN_ID, START_ID = 0, 1, 2  # the first entries of every vocabulary
-PIECE_TOKENS = 32  # of a piece of a text in pretraining, at most; a text has two pieces at least
+PIECE_TOKENS = 16  # of a piece of a text in pretraining, at most; a text has two pieces at least
 TOKENS_OF_PIECES = 4_000  # in a batch, about
 PIECES = range(32, 257)  # how many there may be in one
 WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
@@ -169,6 +169,8 @@ class TrainConfig:
         `accuracy`, or the `last`.
     average: keep a moving average of the weights, which is scored and kept in their place: the share of the
         old average at each step, say 0.999; 0 does not. A step then moves the whole vocabulary's.
+    beside_ngrams: with `model.ngrams` the network learns the labels beside n-grams that did not see them, so
+        that it learns what they leave open; alone it is then a little worse.
     adversarial: train each batch a second time, each embedded text shifted by this share of a token's norm
         in the direction that raises the loss most (Miyato et al. 2017); 0 does not.
     clip: largest norm of the gradient; 0 leaves it. weight_decay: of `adamw`, not on biases.
@@ -191,6 +193,7 @@ class TrainConfig:
     patience: int = 0
     select_by: str = "loss"
     average: float = 0.0
+    beside_ngrams: bool = False
     adversarial: float = 0.0
     clip: float = 1.0
     weight_decay: float = 0.01

@@ -1,29 +1,23 @@
 """Likely label errors, by confident learning (Northcutt et al. 2021).
 
-Each row is judged by a machine that did not see its label: that of the n-gram branch, fitted on four fifths
-of the rows, and held closer to zero than in training, since some of their labels are wrong. What it gives a
-row's own label is the row's confidence. Only labels are withheld: n-grams are counted on all rows.
+Each row is judged by a machine that did not see its label: that of the n-gram branch, held closer to zero
+than in training, since some of the labels are wrong. What it gives a row's own label is the row's confidence.
 """
 
 from __future__ import annotations
-
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from ..data.rows import Dataset, statistics
-from ..data.splits import stratified_folds
 from ..evaluation.evenness import EVEN
 from ..inference import to_probabilities
 from ..presets import resolve
-from ..text.ngrams import NgramIndexer
-from ..training.combination import fit_evenness, fit_scales
-from ..training.ngrams import count_features, feature_matrix, fit_scores, rows_within_reach
+from ..training.combination import as_wide, fit_evenness, fit_scales
+from ..training.ngrams import score_unseen
 from .examination import Examination, Finding, Places
 
 Floats = npt.NDArray[np.float32]
-_FOLDS = 5
 _PENALTY = 0.3  # the machine's C; in training it is 1
 _LEAST = 50  # rows, below which nothing can be said
 
@@ -46,26 +40,10 @@ def label_errors(examined: Examination) -> Finding | None:
 
 
 def out_of_fold(rows: Dataset, seed: int = 0) -> Floats:
-    """Return the probability of each label, float32 [rows, classes], by machines that did not see the row's.
-
-    Rows with the same text are withheld together. Where there are more rows than memory has room for, each
-    part of them has machines of its own.
-    """
-    config = resolve("balanced", statistics(rows)).text
-    within = rows_within_reach(rows.texts, partial(count_features, config=config))
-    parts = max(1, round(len(rows) / within))
+    """Return the probability of each label, float32 [rows, classes], by machines that did not see it."""
     classes = len(rows.label_names)
-    logits = np.zeros((len(rows), classes), np.float32)
-    for part in range(parts):
-        places = np.arange(part, len(rows), parts)
-        some = rows.take(places)
-        features = feature_matrix(NgramIndexer.fit(some.texts, config), some.texts)
-        fold = stratified_folds(some, _FOLDS, seed)
-        for held_out in range(_FOLDS):
-            seen, unseen = (np.flatnonzero(each) for each in (fold != held_out, fold == held_out))
-            weight, bias = fit_scores(features[seen], some.targets[seen], classes, penalty=_PENALTY)
-            # Of two classes the single score stands for the second.
-            logits[places[unseen], -len(bias) :] = features[unseen] @ weight + bias
+    config = resolve("balanced", statistics(rows)).text
+    logits = as_wide(score_unseen(rows, config, seed, penalty=_PENALTY), classes)
     evenness = EVEN
     if classes > 2 and not rows.is_multilabel:
         evenness, scale = fit_evenness(logits, rows.targets)

@@ -13,21 +13,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..config import Configuration
 from ..data.rows import Dataset
 from ..evaluation.evenness import EVEN, Evenness, spread
 from ..evaluation.metrics import decide, log_loss, score_answers
 from ..inference import class_logits, to_probabilities
-from .ngrams import NgramBranch
+from .ngrams import TRAINED_FEATURES, NgramBranch, score_unseen
+from .objective import label_weights
 
 Floats = npt.NDArray[np.float32]
 _LEAST = 1e-3  # scale of such a half, so that its answers stay what they are
 _PULL = 1.0  # on the squared scale of a half of spread 1, against the sum of the rows' losses
 _PULL_BESIDE_NGRAMS = 30.0  # on the recurrent half's
 _POWERS = (0.0, 0.25, 0.5, 0.75)  # of evenness
+_TRUST = 0.45  # in n-grams beside a network, of the scale that they would have alone
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Combination:
 
     def join(self, recurrent: Floats, scores: Floats) -> Floats:
         """Return the logits [rows, C] of the whole, from those of one half and the scores of the other."""
-        return self.scales[0] * recurrent + self.scales[1] * _as_wide(scores, recurrent)
+        return self.scales[0] * recurrent + self.scales[1] * as_wide(scores, recurrent.shape[1])
 
 
 def combine(
@@ -65,7 +69,7 @@ def combine(
     parameters, evenness, applied = dict(parameters), EVEN, [np.float32(1.0), np.float32(1.0)]
     if ngrams is not None:
         parameters |= ngrams.parameters
-        halves["ngrams"] = _as_wide(ngrams.score(valid.texts), recurrent)
+        halves["ngrams"] = as_wide(ngrams.score(valid.texts), recurrent.shape[1])
         pulls = [_PULL if pretrained else _PULL_BESIDE_NGRAMS, _PULL]
     if ngrams is not None or calibrate:
         scales = fit_scales(list(halves.values()), valid.targets, pulls)
@@ -88,9 +92,30 @@ def combine(
     return Combination(parameters, (applied[0], applied[1]), logits, evenness, alone)
 
 
-def _as_wide(scores: Floats, recurrent: Floats) -> Floats:
-    """Return the scores of n-grams as wide as logits: those of two classes beside a 0 for the first."""
-    return np.pad(scores, ((0, 0), (recurrent.shape[1] - scores.shape[1], 0)))
+class Beside(NamedTuple):
+    """What n-grams add to the logits of the training and of the validation rows while the network learns,
+    float32 [rows, C] (of a sigmoid [rows, 1]), so that it learns what they leave open."""
+
+    train: Floats
+    valid: Floats
+
+
+def beside_ngrams(
+    ngrams: NgramBranch, train: Dataset, valid: Dataset, configuration: Configuration, seed: int
+) -> Beside:
+    """Return what `ngrams` add to the logits of the validation rows and, to those of the training rows, which
+    they know, n-grams that did not see the row's label."""
+    weights, head = label_weights(train, configuration.train), configuration.model.head
+    width = 1 if head == "sigmoid" else len(train.label_names)
+    scores = score_unseen(train, configuration.text, seed, weights, most=TRAINED_FEATURES)
+    wide = as_wide(scores, width)
+    trust = np.float32(_TRUST * fit_scales([wide], train.targets, [_PULL])[0])
+    return Beside(wide * trust, as_wide(ngrams.score(valid.texts), width) * trust)
+
+
+def as_wide(scores: Floats, width: int) -> Floats:
+    """Return the scores of n-grams as logits [rows, width]: those of two classes beside a 0 for the first."""
+    return np.pad(scores, ((0, 0), (width - scores.shape[1], 0)))
 
 
 def fit_scales(

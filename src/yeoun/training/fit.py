@@ -27,7 +27,7 @@ from ..process import return_memory
 from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
 from ..text.vectors import read_vectors
-from .combination import Combination, combine
+from .combination import Beside, Combination, beside_ngrams, combine
 from .head import start_head
 from .labels import learn_labels, score_labels
 from .linear import fit_linear_models
@@ -95,6 +95,9 @@ def fit(
     with RANDOM_NUMBERS:  # of which the linear machines have one source, too
         # Now, while they have the room that the tokens of many rows will take.
         linear = fit_linear_models(train, configuration, seed)
+        beside = None
+        if linear.ngrams is not None and configuration.train.beside_ngrams:
+            beside = beside_ngrams(linear.ngrams, train, valid, configuration, seed)
     if indexer is None and configuration.text.vocabulary_rows == "all":
         indexer = TextIndexer.fit([*train.texts, *valid.texts], configuration.text)
     if indexer is None and len(unlabelled) and configuration.train.pretrain_epochs:
@@ -129,7 +132,7 @@ def fit(
             rows = IndexedRows(store, train.targets)
             if is_pretrained:
                 start_head(network, rows, configuration, label_weights(train, configuration.train))
-            run = _learn_labels(network, rows, held_out, train, configuration, seed)
+            run = _learn_labels(network, rows, held_out, train, configuration, seed, beside)
             go_on(run, folder, watch)
         best, progress = {name: tensor.cpu() for name, tensor in run.best.items()}, run.progress
     network.load_state_dict(best)
@@ -288,17 +291,19 @@ def _learn_labels(
     train: Dataset,
     configuration: Configuration,
     seed: int,
+    beside: Beside | None,
 ) -> Run:
     """Return the run in which `network` learns the labels of `rows`, which are those of `train`."""
     config = configuration.train
+    known, unseen = (None, None) if beside is None else beside
     return Run(
         network=network,
         optimizer=build_optimizer(network, config),
         configuration=configuration,
         seed=seed,
         train=rows,
-        learn=learn_labels(network, config, label_weights(train, config)),
-        score=score_labels(valid, configuration),
+        learn=learn_labels(network, config, label_weights(train, config), known),
+        score=score_labels(valid, configuration, unseen),
         progress=Progress(epochs=config.epochs),
         best={},
     )

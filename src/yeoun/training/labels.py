@@ -10,15 +10,19 @@ from torch import Tensor, nn
 from ..config import Configuration, TrainConfig
 from ..data.batches import Batch
 from ..evaluation.metrics import count_right, decide, log_loss
-from ..inference import answer, to_probabilities, torch_forward
+from ..inference import Floats, answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier
 from .loop import IndexedRows, Learn, Outcome, Score
 from .objective import adversary, count_hits, objective
 
 
-def learn_labels(network: TextClassifier, config: TrainConfig, weights: Tensor | None) -> Learn:
+def learn_labels(
+    network: TextClassifier, config: TrainConfig, weights: Tensor | None, beside: Floats | None = None
+) -> Learn:
     """Return what leaves the gradients of a batch in `network`. weights: how much each label of the training
-    rows counts, of their labels' shape, None where all count alike."""
+    rows counts, of their labels' shape, None where all count alike. beside: what others add to the logits of
+    each training row, [rows, C]."""
+    others = None if beside is None else torch.from_numpy(beside)
 
     def learn(batch: Batch, draw: Callable[[], None]) -> Outcome:
         assert batch.labels is not None
@@ -27,31 +31,35 @@ def learn_labels(network: TextClassifier, config: TrainConfig, weights: Tensor |
             torch.from_numpy(array).to(device) for array in (batch.token_ids, batch.lengths, batch.labels)
         )
         counted = None if weights is None else weights[batch.rows].to(device)
+        added = 0.0 if others is None else others[batch.rows].to(device)
         embedded = network.embed(token_ids, lengths)
         if config.adversarial:
             embedded.retain_grad()
         logits = network.read(embedded, lengths)
-        loss = objective(logits, labels, config.label_smoothing, counted)
+        loss = objective(logits + added, labels, config.label_smoothing, counted)
         loss.backward()  # type: ignore[no-untyped-call]
         if config.adversarial:
             draw()  # the same words and units are dropped again
             shifted = network.embed(token_ids, lengths)
             shifted = shifted + adversary(embedded, network.steps(lengths), config.adversarial)
-            harder = objective(network.read(shifted, lengths), labels, config.label_smoothing, counted)
+            shifted_logits = network.read(shifted, lengths) + added
+            harder = objective(shifted_logits, labels, config.label_smoothing, counted)
             harder.backward()  # type: ignore[no-untyped-call]
         return Outcome(loss.item(), count_hits(logits, labels), len(labels))
 
     return learn
 
 
-def score_labels(valid: IndexedRows, configuration: Configuration) -> Score:
-    """Return what scores a classifier on the validation rows."""
+def score_labels(valid: IndexedRows, configuration: Configuration, beside: Floats | None = None) -> Score:
+    """Return what scores a classifier on the validation rows. beside: what others add to their logits."""
 
     def score(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, TextClassifier)
         assert valid.labels is not None
         several = valid.labels.ndim == 2
         logits = answer(valid.store, configuration.text, torch_forward(network))
+        if beside is not None:
+            logits = logits + beside
         probabilities = to_probabilities(logits, several)
         right = count_right(decide(probabilities, several), valid.labels)
         return {

@@ -15,11 +15,10 @@ from ..data.rows import Dataset
 from ..evaluation import linear
 from ..evaluation.linear import LinearBaseline, fit_linear
 from ..process import return_memory
-from .ngrams import NgramBranch, count_features, fit_ngrams, rows_within_reach
+from .ngrams import TRAINED_FEATURES, NgramBranch, count_features, fit_ngrams, rows_within_reach
 from .objective import label_weights
 
 _BASELINE_ROWS = 160_000  # of more, the baseline learns from so many
-_NGRAM_FEATURES = 48_000_000  # of all rows that the n-grams learn from, at 32 bytes each
 
 
 class LinearModels(NamedTuple):
@@ -71,7 +70,7 @@ def learn_ngrams(rows: Dataset, configuration: Configuration, more: Answered | N
 def ngram_rows(train: Dataset, configuration: Configuration, seed: int) -> Dataset:
     """Return the rows that the n-grams learn from: all, or of too many some that `seed` draws."""
     count = partial(count_features, config=configuration.text)
-    return sample(train, rows_within_reach(train.texts, count, _NGRAM_FEATURES), seed)
+    return sample(train, rows_within_reach(train.texts, count, TRAINED_FEATURES), seed)
 
 
 def sample(train: Dataset, rows: int, seed: int) -> Dataset:

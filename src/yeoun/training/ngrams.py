@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,19 +18,23 @@ import numpy.typing as npt
 
 from ..config import TextConfig, score_width
 from ..data.rows import Dataset
+from ..data.splits import stratified_folds
 from ..text.ngrams import NgramIndexer, chunks, count_ngrams
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Floats = npt.NDArray[np.float32]
-_PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights stay
+_PENALTY = 1.0  # the machine's C: the smaller, the nearer to zero its weights stay;
+_PENALTY_OF_MANY = 2.0  # with three labels or more, each of which has fewer rows
 _TOLERANCE = 1e-2  # of the machine; with 1e-4 NSMC takes two thirds longer, for the same answers
 _WEIGHTS = 2**26  # of all n-grams and labels together, at 4 bytes each
-FEATURES = 20_000_000  # of all texts that a machine learns from, at 32 bytes each
+FEATURES = 20_000_000  # of all texts that are examined or that a baseline learns from, at 32 bytes each,
+TRAINED_FEATURES = 48_000_000  # and of those that the n-grams of a model learn from
 _NAIVE_BAYES = 0.5  # share of the naive-Bayes weight beside its mean
 _FEW_ROWS = 3_000  # of fewer, cross-validation says whether there is any
-_FOLDS = 4
+_FOLDS = 4  # of that, and
+_FOLDS_UNSEEN = 5  # of rows that are scored by machines which did not see their labels
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,39 @@ def fit_ngrams(train: Dataset, config: TextConfig, weights: Tensor | None = None
     return NgramBranch(indexer, {"ngrams.weight": weight, "ngrams.bias": bias})
 
 
+def score_unseen(
+    rows: Dataset,
+    config: TextConfig,
+    seed: int,
+    weights: Tensor | None = None,
+    penalty: float | None = None,
+    most: int = FEATURES,
+) -> Floats:
+    """Return the scores of each row, float32 [rows, scores], by machines that did not see its label.
+
+    Only labels are withheld: n-grams are counted on all rows. Rows with the same text are withheld together.
+    Where there are more than `most` features, each part of the rows has machines of its own. weights: of
+    their labels' shape, what each counts. penalty: the machines' C.
+    """
+    classes = len(rows.label_names)
+    within = rows_within_reach(rows.texts, partial(count_features, config=config), most)
+    parts = max(1, round(len(rows) / within))
+    width = score_width(classes, "sigmoids" if rows.is_multilabel else "softmax")
+    scores = np.zeros((len(rows), width), np.float32)
+    for part in range(parts):
+        places = np.arange(part, len(rows), parts)
+        some = rows.take(places)
+        counted = None if weights is None else weights.numpy()[places]
+        features = feature_matrix(NgramIndexer.fit(some.texts, config), some.texts)
+        fold = stratified_folds(some, _FOLDS_UNSEEN, seed)
+        for held_out in range(_FOLDS_UNSEEN):
+            seen, unseen = (np.flatnonzero(each) for each in (fold != held_out, fold == held_out))
+            learned = None if counted is None else counted[seen]
+            weight, bias = fit_scores(features[seen], some.targets[seen], classes, learned, penalty)
+            scores[places[unseen]] = features[unseen] @ weight + bias
+    return scores
+
+
 def _choose_share(
     features: Any, labels: npt.NDArray[np.int64], classes: int, weights: Floats | None = None
 ) -> float:
@@ -89,13 +127,16 @@ def fit_scores(
     labels: npt.NDArray[np.int64],
     classes: int,
     weights: Floats | None = None,
-    penalty: float = _PENALTY,
+    penalty: float | None = None,
     share: float = _NAIVE_BAYES,
 ) -> tuple[Floats, Floats]:
     """Return weight [features, scores] and bias [scores] of the machines that tell the rows of `features`,
-    sparse [rows, features], apart. penalty: their C. share: of the naive-Bayes weight beside its mean."""
+    sparse [rows, features], apart. penalty: their C, None as in training. share: of the
+    naive-Bayes weight beside its mean."""
     scores = score_width(classes, "sigmoids" if labels.ndim == 2 else "softmax")
     weight, bias = np.zeros((features.shape[1], scores), np.float32), np.zeros(scores, np.float32)
+    if penalty is None:
+        penalty = _PENALTY if scores <= 2 else _PENALTY_OF_MANY
     for score in range(scores):
         if labels.ndim == 2:
             target = labels[:, score]
