@@ -28,7 +28,7 @@ from .objective import label_weights
 
 Floats = npt.NDArray[np.float32]
 _LEAST = 1e-3  # scale of such a half, so that its answers stay what they are
-_PULL = 1.0  # on the squared scale of a half of spread 1, against the sum of the rows' losses
+PULL = 1.0  # on the squared scale of a half of spread 1, against the sum of the rows' losses
 _PULL_BESIDE_NGRAMS = 30.0  # on the recurrent half's
 _POWERS = (0.0, 0.25, 0.5, 0.75)  # of evenness
 _TRUST = 0.45  # in n-grams beside a network, of the scale that they would have alone
@@ -65,12 +65,12 @@ def combine(
     calibrate: scale the recurrent half also where it stands alone. pretrained: it has learned from text alone
     before, and of few rows is the better half.
     """
-    halves, pulls = {"head": recurrent}, [_PULL]
+    halves, pulls = {"head": recurrent}, [PULL]
     parameters, evenness, applied = dict(parameters), EVEN, [np.float32(1.0), np.float32(1.0)]
     if ngrams is not None:
         parameters |= ngrams.parameters
         halves["ngrams"] = as_wide(ngrams.score(valid.texts), recurrent.shape[1])
-        pulls = [_PULL if pretrained else _PULL_BESIDE_NGRAMS, _PULL]
+        pulls = [PULL if pretrained else _PULL_BESIDE_NGRAMS, PULL]
     if ngrams is not None or calibrate:
         scales = fit_scales(list(halves.values()), valid.targets, pulls)
         if recurrent.shape[1] > 2 and not valid.is_multilabel:
@@ -109,7 +109,7 @@ def beside_ngrams(
     width = 1 if head == "sigmoid" else len(train.label_names)
     scores = score_unseen(train, configuration.text, seed, weights, most=TRAINED_FEATURES)
     wide = as_wide(scores, width)
-    trust = np.float32(_TRUST * fit_scales([wide], train.targets, [_PULL])[0])
+    trust = np.float32(_TRUST * fit_scales([wide], train.targets, [PULL])[0])
     return Beside(wide * trust, as_wide(ngrams.score(valid.texts), width) * trust)
 
 
@@ -157,8 +157,8 @@ def fit_evenness(logits: Floats, labels: npt.NDArray[np.int64]) -> tuple[Evennes
     tried = []
     for power in _POWERS:
         evened = Evenness(power, typical).even_out(logits)
-        (scale,) = fit_scales([evened], labels, [_PULL])
+        (scale,) = fit_scales([evened], labels, [PULL])
         loss = log_loss(to_probabilities(evened * np.float32(scale), False), labels)
-        tried.append((loss + _PULL * power / len(labels), power, scale))
+        tried.append((loss + PULL * power / len(labels), power, scale))
     _, power, scale = min(tried)
     return Evenness(power, typical * scale), scale

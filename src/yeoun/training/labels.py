@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +13,7 @@ from ..data.batches import Batch
 from ..evaluation.metrics import count_right, decide, log_loss
 from ..inference import Floats, answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier
+from .combination import PULL, fit_scales
 from .loop import IndexedRows, Learn, Outcome, Score
 from .objective import adversary, count_hits, objective
 
@@ -51,7 +53,8 @@ def learn_labels(
 
 
 def score_labels(valid: IndexedRows, configuration: Configuration, beside: Floats | None = None) -> Score:
-    """Return what scores a classifier on the validation rows. beside: what others add to their logits."""
+    """Return what scores a classifier on the validation rows; where probabilities are calibrated afterwards,
+    the loss is that of logits scaled so. beside: what others add to the logits."""
 
     def score(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, TextClassifier)
@@ -60,6 +63,8 @@ def score_labels(valid: IndexedRows, configuration: Configuration, beside: Float
         logits = answer(valid.store, configuration.text, torch_forward(network))
         if beside is not None:
             logits = logits + beside
+        if configuration.train.calibrate:
+            logits = logits * np.float32(fit_scales([logits], valid.labels, [PULL])[0])
         probabilities = to_probabilities(logits, several)
         right = count_right(decide(probabilities, several), valid.labels)
         return {
