@@ -16,7 +16,8 @@ The rules, and why:
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Probabilities: calibrated on the validation rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
-- Epochs: fewer rows, more passes. `balanced` trains each batch a second time on shifted embeddings.
+- Epochs: fewer rows, more passes. But in `fast`, two labels are learned from each batch a second time, on
+  shifted embeddings; of more that brings nothing.
 - Text first: `accurate`, and of two labels `balanced`, first learns from all texts, labelled or not, what a
   piece of a text says of its rest, in as many passes as come to 12,000 steps; one at least, and at most two
   of two labels and four of more, since then texts are learned by heart: ten minutes on a core, more for
@@ -65,18 +66,18 @@ class RowStatistics:
 
 def fast(statistics: RowStatistics) -> Configuration:
     """Return a small network and few epochs: minutes where `balanced` takes tens."""
-    return _lstm(statistics, hidden_size=64, longest=200, effort=0.6, adversarial=0.0, spelling=False)
+    return _lstm(statistics, hidden_size=64, longest=200, effort=0.6, thorough=False)
 
 
 def balanced(statistics: RowStatistics) -> Configuration:
     """Return the default: the best accuracy that a coffee break buys."""
-    base = _lstm(statistics, hidden_size=128, longest=400, effort=1.0, adversarial=0.25, spelling=True)
+    base = _lstm(statistics, hidden_size=128, longest=400, effort=1.0, thorough=True)
     return _text_first(base, statistics) if statistics.classes <= 2 else base
 
 
 def accurate(statistics: RowStatistics) -> Configuration:
     """Return a network that learns from text first: a quarter of an hour, of many texts more."""
-    base = _lstm(statistics, hidden_size=128, longest=800, effort=1.0, adversarial=0.25, spelling=True)
+    base = _lstm(statistics, hidden_size=128, longest=800, effort=1.0, thorough=True)
     return _text_first(base, statistics)
 
 
@@ -131,10 +132,10 @@ def _lstm(
     hidden_size: int,
     longest: int,
     effort: float,
-    adversarial: float,
-    spelling: bool,
+    thorough: bool,
 ) -> Configuration:
-    """spelling: whether 3 to 30 labels are told by n-grams of characters, too."""
+    """thorough: whether two labels are learned on shifted embeddings, too, and 3 to 30 told by n-grams of
+    characters, too."""
     rows, korean = statistics.rows, statistics.hangul_share > 0.2
     words = rows * statistics.mean_words
     entries = rows // 4 if statistics.classes <= 2 else round(20 * words**0.5)
@@ -152,7 +153,7 @@ def _lstm(
             maximum_length=max(20, min(longest, needed)),
             truncate="middle",
             word_ngrams=3 if many and statistics.classes == 2 and not korean else 2,
-            character_ngrams=4 if korean or (spelling and statistics.classes in _SPELLED) else 0,
+            character_ngrams=4 if korean or (thorough and statistics.classes in _SPELLED) else 0,
         ),
         model=ModelConfig(
             hidden_size=min(hidden_size, most_units),
@@ -165,7 +166,7 @@ def _lstm(
         train=TrainConfig(
             batch_size=32 if not many else 64 if rows < 50_000 else 128,
             epochs=max(2, round(_passes(rows) * effort)),
-            adversarial=adversarial,
+            adversarial=0.25 if thorough and statistics.classes <= 2 else 0.0,
             calibrate=True,
         ),
     )
