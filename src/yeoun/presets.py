@@ -17,7 +17,7 @@ The rules, and why:
 - Probabilities: calibrated on the validation rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
 - Epochs: fewer rows, more passes. But in `fast`, two labels are learned from each batch a second time, on
-  shifted embeddings; of more that brings nothing.
+  shifted embeddings; more than two only by what was pretrained, since else that brings nothing.
 - Text first: `accurate`, and of two labels `balanced`, first learns from all texts, labelled or not, what a
   piece of a text says of its rest, in as many passes as come to 12,000 steps; one at least, and at most two
   of two labels and four of more, since then texts are learned by heart: ten minutes on a core, more for
@@ -47,6 +47,7 @@ from .errors import ConfigError
 
 _TOKENS_PER_WORD = {"words": 1.3, "unigram": 2.5, "characters": 6.5}
 _SPELLED = range(3, 31)  # labels
+_SHIFT = 0.25  # of a token's norm
 _STEPS, _FEWEST_STEPS = 12_000, 500  # of pretraining, at most and at least: 35 ms a step on one core
 _PASSES_OF_TWO, _PASSES = 2, 4  # at most, of two labels and of more
 
@@ -113,6 +114,7 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
     }
     if statistics.rows < 50_000 and not two:
         values |= {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
+        values["train.adversarial"] = _SHIFT
     elif statistics.rows < 50_000:
         noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.0}
         values |= {"train.learning_rate": 2e-4, "train.epochs": 3, "train.adversarial": 0.0, **noise}
@@ -166,7 +168,7 @@ def _lstm(
         train=TrainConfig(
             batch_size=32 if not many else 64 if rows < 50_000 else 128,
             epochs=max(2, round(_passes(rows) * effort)),
-            adversarial=0.25 if thorough and statistics.classes <= 2 else 0.0,
+            adversarial=_SHIFT if thorough and statistics.classes <= 2 else 0.0,
             calibrate=True,
         ),
     )
