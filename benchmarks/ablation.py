@@ -32,9 +32,11 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "character n-grams": {"text.character_ngrams": 0},
     "both ends of long texts": {"text.truncate": "back"},
 }
-ONLY = {
+ONLY = {  # the other has none of it, or all
+    "shifted embeddings": "nsmc",
+    "dropout on words": "nsmc",
+    "dropout on embeddings": "nsmc",
     "unigram subwords (bpe instead)": "nsmc",
-    "character n-grams": "nsmc",
     "both ends of long texts": "20news",
 }
 
