@@ -63,7 +63,7 @@ def stored(*texts: list[int]) -> TokenStore:
 
 @given(st.lists(st.lists(st.integers(1, 9), max_size=200), min_size=1, max_size=5))
 def test_pieces_are_even_and_put_together_are_the_texts(texts: list[list[int]]) -> None:
-    pieces = Pieces.of(stored(*texts))
+    pieces = Pieces.of(stored(*texts), 32)
     kept = [text for text in texts if len(text) > 1]
     assert pieces.store.token_ids.tolist() == [each for text in kept for each in text]
     start = 0
@@ -99,7 +99,7 @@ def named(targets: Targets) -> dict[tuple[int, ...], int]:
 @given(st.lists(st.lists(st.integers(1, 5), min_size=2, max_size=90), min_size=1, max_size=4))
 def test_the_rest_is_every_ngram_that_does_not_touch_the_piece(texts: list[list[int]]) -> None:
     store = stored(*texts)
-    pieces, targets = Pieces.of(store), Targets.frequent(store)
+    pieces, targets = Pieces.of(store, 32), Targets.frequent(store)
     rest, number = pieces.rest(np.arange(len(pieces.store)), targets), named(targets)
     offsets = pieces.store.offsets
     for piece in range(len(pieces.store)):

@@ -21,7 +21,6 @@ INPUTS = ("embedding", "counts")
 POOLINGS = ("last", "last-position", "sum", "mean", "max", "mean-max", "attention")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
 PAD_ID, UNKNOWN_ID, START_ID = 0, 1, 2  # the first entries of every vocabulary
-PIECE_TOKENS = 16  # of a piece of a text in pretraining, at most; a text has two pieces at least
 TOKENS_OF_PIECES = 4_000  # in a batch, about
 PIECES = range(32, 257)  # how many there may be in one
 WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
@@ -163,6 +162,7 @@ class TrainConfig:
         loss.
     pretrain_epochs: passes over all texts, labelled or not, in which the network learns to say from a piece
         of a text which n-grams the rest has, before it learns labels; 0 starts from random weights.
+    pretrain_piece: tokens of a piece, at most; a text has two pieces at least.
     epochs: passes over the training rows, at most. patience: stop after so many epochs without a
         better validation score; 0 never stops early.
     select_by: the epoch that is kept: that of the lowest validation `loss` (with `calibrate` of scaled
@@ -189,6 +189,7 @@ class TrainConfig:
     schedule: str = "one-cycle"
     batch_size: int = 64
     pretrain_epochs: int = 0
+    pretrain_piece: int = 32
     epochs: int = 5
     patience: int = 0
     select_by: str = "loss"
@@ -213,6 +214,7 @@ class TrainConfig:
         require_one_of("train.schedule", self.schedule, ("one-cycle", "plateau", "constant"))
         require_within("train.batch_size", self.batch_size, 1, 1_000_000)
         require_within("train.pretrain_epochs", self.pretrain_epochs, 0, 100_000)
+        require_within("train.pretrain_piece", self.pretrain_piece, 1, 1_000_000)
         require_within("train.epochs", self.epochs, 1, 100_000)
         require_within("train.patience", self.patience, 0, 100_000)
         require_one_of("train.select_by", self.select_by, ("loss", "accuracy", "last"))

@@ -20,11 +20,12 @@ The rules, and why:
   shifted embeddings; more than two only by what was pretrained, since else that brings nothing.
 - Text first: `accurate`, and of two labels `balanced`, first learns from all texts, labelled or not, what a
   piece of a text says of its rest, in as many passes as come to 12,000 steps; one at least, and at most two
-  of two labels and four of more, since then texts are learned by heart: ten minutes on a core, more for
-  millions of texts. Its network has 128 units and its vocabulary is as large as may be, since labels do not
-  teach them. Labels of fewer than 50,000 rows shall not unteach what is there: half the learning rate and
-  half the passes; of two labels a tenth of the rate, three passes beside the n-grams, less noise and no
-  shifted embeddings. Fewer than 500 steps teach nothing and are left out.
+  of two labels and four of more, since then texts are learned by heart; the pieces have 16 tokens of two
+  labels and 32 of more, since a word tells less of a topic: ten minutes on a core, more for millions of
+  texts. Its network has 128 units and its vocabulary is as large as may be, since labels do not teach them.
+  Labels of fewer than 50,000 rows shall not unteach what is there: half the learning rate and half the
+  passes; of two labels a tenth of the rate, three passes beside the n-grams, less noise and no shifted
+  embeddings. Fewer than 500 steps teach nothing and are left out.
 - `accurate` reads more of long texts than `balanced`.
 """
 
@@ -35,7 +36,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config import (
-    PIECE_TOKENS,
     PIECES,
     TOKENS_OF_PIECES,
     Configuration,
@@ -50,6 +50,7 @@ _SPELLED = range(3, 31)  # labels
 _SHIFT = 0.25  # of a token's norm
 _STEPS, _FEWEST_STEPS = 12_000, 500  # of pretraining, at most and at least: 35 ms a step on one core
 _PASSES_OF_TWO, _PASSES = 2, 4  # at most, of two labels and of more
+_PIECE_OF_TWO, _PIECE = 16, 32  # tokens
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def fast(statistics: RowStatistics) -> Configuration:
 def balanced(statistics: RowStatistics) -> Configuration:
     """Return the default: the best accuracy that a coffee break buys."""
     base = _lstm(statistics, hidden_size=128, longest=400, effort=1.0, thorough=True)
-    return _text_first(base, statistics) if statistics.classes <= 2 else base
+    return _text_first(base, statistics) if statistics.classes == 2 else base
 
 
 def accurate(statistics: RowStatistics) -> Configuration:
@@ -98,10 +99,11 @@ def resolve(name: str, statistics: RowStatistics) -> Configuration:
 
 def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration:
     """Return `base` with pretraining, where there is text enough."""
-    korean, two = statistics.hangul_share > 0.2, statistics.classes <= 2
+    korean, two = statistics.hangul_share > 0.2, statistics.classes == 2
     scheme = "unigram" if korean else "words"
     tokens = min(statistics.mean_words * _TOKENS_PER_WORD[scheme], base.text.maximum_length)
-    steps = _steps_of_pretraining(statistics.rows + statistics.unlabelled, tokens)
+    piece = _PIECE_OF_TWO if two else _PIECE
+    steps = _steps_of_pretraining(statistics.rows + statistics.unlabelled, tokens, piece)
     passes = max(1, min(_PASSES_OF_TWO if two else _PASSES, round(_STEPS / max(1.0, steps))))
     if passes * steps < _FEWEST_STEPS or statistics.mean_words < 2:
         return base
@@ -111,6 +113,7 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
         "model.hidden_size": 128,
         "model.embedding_size": 128,
         "train.pretrain_epochs": passes,
+        "train.pretrain_piece": piece,
     }
     if statistics.rows < 50_000 and not two:
         values |= {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
@@ -122,9 +125,9 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
     return base.with_values(values)
 
 
-def _steps_of_pretraining(texts: int, tokens: float) -> float:
-    """Return in how many steps `training.pretraining` goes through texts of so many tokens each."""
-    pieces = max(2.0, tokens / PIECE_TOKENS)
+def _steps_of_pretraining(texts: int, tokens: float, piece: int) -> float:
+    """Return in how many steps `training.pretraining` goes through texts of so many tokens, in pieces."""
+    pieces = max(2.0, tokens / piece)
     batch = min(max(TOKENS_OF_PIECES * pieces / max(1.0, tokens), PIECES.start), PIECES[-1])
     return texts * pieces / batch
 

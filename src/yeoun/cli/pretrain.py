@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> None:
     if not len(texts):
         raise DataError(f"{options.source}: no texts; expected at least one")
     note(f"{len(texts):,} texts")
-    configuration = configured(options, statistics(Dataset(texts, None, ("", ""))))
+    configuration = configured(options, statistics(Dataset(texts, None, ())))
     if not configuration.train.pretrain_epochs:
         configuration = configuration.with_values({"train.pretrain_epochs": 1})
     if out.exists() and options.resume:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from ..config import PIECE_TOKENS, PIECES, TOKENS_OF_PIECES, Configuration
+from ..config import PIECES, TOKENS_OF_PIECES, Configuration
 from ..data.batches import Batch, answering_order, collate, ragged
 from ..data.rows import Dataset, fingerprint
 from ..data.tokens import TokenStore
@@ -114,7 +114,8 @@ def begin_pretraining(
 ) -> Run:
     """Return the run in which all of `network` but its head learns to guess `targets` from `texts`. Its
     figures are of the texts held out, `validation_loss` in nats an n-gram."""
-    pieces, unseen = Pieces.of(texts), Pieces.of(held_out)
+    longest = configuration.train.pretrain_piece
+    pieces, unseen = Pieces.of(texts, longest), Pieces.of(held_out, longest)
     if not len(pieces.store):
         raise DataError(
             f"no text of at least {_SHORTEST} tokens: expected some, to guess one part from another"
@@ -169,10 +170,11 @@ class Pieces:
     last: Ints
 
     @classmethod
-    def of(cls, texts: TokenStore) -> Pieces:
-        """Return the `texts`, but those too short, cut into pieces as even as can be."""
+    def of(cls, texts: TokenStore, longest: int) -> Pieces:
+        """Return the `texts`, but those too short, cut into pieces as even as can be, of `longest` tokens at
+        most."""
         texts = texts.at_least(_SHORTEST)
-        counts = np.maximum(2, -(-texts.lengths // PIECE_TOKENS))
+        counts = np.maximum(2, -(-texts.lengths // longest))
         ends = counts.cumsum()
         return cls(texts.cut(counts), np.repeat(ends - counts, counts), np.repeat(ends, counts))
 
