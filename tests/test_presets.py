@@ -158,8 +158,11 @@ def test_accurate_keeps_what_was_pretrained_where_rows_are_few_and_counts_texts_
     few, many = (resolve("accurate", rows(count, mean=230.0)) for count in (49_999, 50_000))
     assert few.train.learning_rate * 10 == many.train.learning_rate
     assert resolve("accurate", rows(10_000, 20)).train.learning_rate * 2 == many.train.learning_rate
-    shifts = [resolve(name, rows(10_000, 20)).train.adversarial for name in PRESETS]
-    assert shifts == [0.0, 0.0, 0.25]
+    for count in (10_000, 60_000):
+        shifts = [resolve(name, rows(count, 20)).train.adversarial for name in PRESETS]
+        assert shifts == [0.0, 0.0, 0.25]
+    pieces = [resolve("accurate", rows(20_000, classes)).train.pretrain_piece for classes in (2, 3)]
+    assert pieces == [16, 32]
     assert (few.train.adversarial, many.train.adversarial) == (0.0, 0.25)
     assert few.model.dropout < many.model.dropout
     assert (few.train.beside_ngrams, many.train.beside_ngrams) == (True, False)

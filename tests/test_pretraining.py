@@ -61,9 +61,9 @@ def stored(*texts: list[int]) -> TokenStore:
     return TokenStore(ids, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
 
 
-@given(st.lists(st.lists(st.integers(1, 9), max_size=200), min_size=1, max_size=5))
-def test_pieces_are_even_and_put_together_are_the_texts(texts: list[list[int]]) -> None:
-    pieces = Pieces.of(stored(*texts), 32)
+@given(st.lists(st.lists(st.integers(1, 9), max_size=200), min_size=1, max_size=5), st.integers(1, 40))
+def test_pieces_are_even_and_put_together_are_the_texts(texts: list[list[int]], longest: int) -> None:
+    pieces = Pieces.of(stored(*texts), longest)
     kept = [text for text in texts if len(text) > 1]
     assert pieces.store.token_ids.tolist() == [each for text in kept for each in text]
     start = 0
@@ -72,7 +72,7 @@ def test_pieces_are_even_and_put_together_are_the_texts(texts: list[list[int]]) 
         lengths = pieces.store.lengths[first:last]
         assert (first, int(lengths.sum())) == (start, len(text))
         assert last - first >= 2
-        assert 1 <= lengths.min() <= lengths.max() <= min(32, lengths.min() + 1)
+        assert 1 <= lengths.min() <= lengths.max() <= min(longest, lengths.min() + 1)
         start = last
     assert start == len(pieces.store)
 

@@ -16,8 +16,8 @@ The rules, and why:
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Probabilities: calibrated on the validation rows.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
-- Epochs: fewer rows, more passes. But in `fast`, two labels are learned from each batch a second time, on
-  shifted embeddings; more than two only by what was pretrained, since else that brings nothing.
+- Epochs: fewer rows, more passes. Except in `fast`, each batch is learned from a second time, on shifted
+  embeddings: of two labels, and of more by what was pretrained, since else that brings nothing.
 - Text first: `accurate`, and of two labels `balanced`, first learns from all texts, labelled or not, what a
   piece of a text says of its rest, in as many passes as come to 12,000 steps; one at least, and at most two
   of two labels and four of more, since then texts are learned by heart; the pieces have 16 tokens of two
@@ -25,7 +25,7 @@ The rules, and why:
   texts. Its network has 128 units and its vocabulary is as large as may be, since labels do not teach them.
   Labels of fewer than 50,000 rows shall not unteach what is there: half the learning rate and half the
   passes; of two labels a tenth of the rate, three passes beside the n-grams, less noise and no shifted
-  embeddings. Fewer than 500 steps teach nothing and are left out.
+  embeddings. Fewer than 500 steps in all teach nothing and are left out.
 - `accurate` reads more of long texts than `balanced`.
 """
 
@@ -67,7 +67,7 @@ class RowStatistics:
 
 
 def fast(statistics: RowStatistics) -> Configuration:
-    """Return a small network and few epochs: minutes where `balanced` takes tens."""
+    """Return a small network and few epochs: a minute where `balanced` takes several."""
     return _lstm(statistics, hidden_size=64, longest=200, effort=0.6, thorough=False)
 
 
@@ -115,9 +115,10 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
         "train.pretrain_epochs": passes,
         "train.pretrain_piece": piece,
     }
+    if not two:
+        values["train.adversarial"] = _SHIFT
     if statistics.rows < 50_000 and not two:
         values |= {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
-        values["train.adversarial"] = _SHIFT
     elif statistics.rows < 50_000:
         noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.0}
         values |= {"train.learning_rate": 2e-4, "train.epochs": 3, "train.adversarial": 0.0, **noise}

@@ -69,9 +69,9 @@ def same_weights(a: ModelBundle, b: ModelBundle) -> bool:
         {},
         {"train__adversarial": 0.25},
         {"train__average": 0.9, "train__schedule": "plateau"},
-        {"train__pretrain_epochs": 3},
+        {"train__pretrain_epochs": 3, "train__beside_ngrams": True, "model__ngrams": True},
     ],
-    ids=["plain", "shifted", "averaged", "pretrained"],
+    ids=["plain", "shifted", "averaged", "pretrained-beside-ngrams"],
 )
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "keras-rmsprop"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -13,12 +13,12 @@ from ..data.rows import Dataset, statistics
 from ..evaluation.evenness import EVEN
 from ..inference import to_probabilities
 from ..presets import resolve
-from ..training.combination import as_wide, fit_evenness, fit_scales
+from ..training.combination import PULL, as_wide, fit_evenness, fit_scales
 from ..training.ngrams import score_unseen
 from .examination import Examination, Finding, Places
 
 Floats = npt.NDArray[np.float32]
-_PENALTY = 0.3  # the machine's C; in training it is 1
+_PENALTY = 0.3  # the machine's C; in training it is 1 or 2
 _LEAST = 50  # rows, below which nothing can be said
 
 
@@ -48,7 +48,7 @@ def out_of_fold(rows: Dataset, seed: int = 0) -> Floats:
     if classes > 2 and not rows.is_multilabel:
         evenness, scale = fit_evenness(logits, rows.targets)
     else:
-        (scale,) = fit_scales([logits], rows.targets, [1.0])
+        (scale,) = fit_scales([logits], rows.targets, [PULL])
     return to_probabilities(logits * np.float32(scale), rows.is_multilabel, evenness)
 
 

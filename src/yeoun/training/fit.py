@@ -98,6 +98,7 @@ def fit(
         beside = None
         if linear.ngrams is not None and configuration.train.beside_ngrams:
             beside = beside_ngrams(linear.ngrams, train, valid, configuration, seed)
+            return_memory()
     if indexer is None and configuration.text.vocabulary_rows == "all":
         indexer = TextIndexer.fit([*train.texts, *valid.texts], configuration.text)
     if indexer is None and len(unlabelled) and configuration.train.pretrain_epochs:
@@ -137,7 +138,7 @@ def fit(
         best, progress = {name: tensor.cpu() for name, tensor in run.best.items()}, run.progress
     network.load_state_dict(best)
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
-    del run, store, rows  # which leave their room to what the linear models read
+    del run, store, rows, beside  # which leave their room to what the linear models read
     return_memory()
 
     def combined(ngrams: NgramBranch | None) -> Combination:

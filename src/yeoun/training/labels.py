@@ -17,6 +17,8 @@ from .combination import PULL, fit_scales
 from .loop import IndexedRows, Learn, Outcome, Score
 from .objective import adversary, count_hits, objective
 
+_ENOUGH = 50  # validation rows
+
 
 def learn_labels(
     network: TextClassifier, config: TrainConfig, weights: Tensor | None, beside: Floats | None = None
@@ -37,24 +39,25 @@ def learn_labels(
         embedded = network.embed(token_ids, lengths)
         if config.adversarial:
             embedded.retain_grad()
-        logits = network.read(embedded, lengths)
-        loss = objective(logits + added, labels, config.label_smoothing, counted)
+        whole = network.read(embedded, lengths) + added
+        loss = objective(whole, labels, config.label_smoothing, counted)
         loss.backward()  # type: ignore[no-untyped-call]
         if config.adversarial:
             draw()  # the same words and units are dropped again
             shifted = network.embed(token_ids, lengths)
             shifted = shifted + adversary(embedded, network.steps(lengths), config.adversarial)
-            shifted_logits = network.read(shifted, lengths) + added
-            harder = objective(shifted_logits, labels, config.label_smoothing, counted)
+            whole_of_shifted = network.read(shifted, lengths) + added
+            harder = objective(whole_of_shifted, labels, config.label_smoothing, counted)
             harder.backward()  # type: ignore[no-untyped-call]
-        return Outcome(loss.item(), count_hits(logits, labels), len(labels))
+        return Outcome(loss.item(), count_hits(whole, labels), len(labels))
 
     return learn
 
 
 def score_labels(valid: IndexedRows, configuration: Configuration, beside: Floats | None = None) -> Score:
-    """Return what scores a classifier on the validation rows; where probabilities are calibrated afterwards,
-    the loss is that of logits scaled so. beside: what others add to the logits."""
+    """Return what scores a classifier on the validation rows. Where probabilities will be calibrated, by rows
+    enough to say how, the loss is that of logits scaled so. beside: what others add to the logits."""
+    will_be_scaled = configuration.train.calibrate or configuration.model.ngrams
 
     def score(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, TextClassifier)
@@ -63,7 +66,7 @@ def score_labels(valid: IndexedRows, configuration: Configuration, beside: Float
         logits = answer(valid.store, configuration.text, torch_forward(network))
         if beside is not None:
             logits = logits + beside
-        if configuration.train.calibrate:
+        if will_be_scaled and len(valid.labels) >= _ENOUGH:
             logits = logits * np.float32(fit_scales([logits], valid.labels, [PULL])[0])
         probabilities = to_probabilities(logits, several)
         right = count_right(decide(probabilities, several), valid.labels)

@@ -82,19 +82,21 @@ def score_unseen(
     """
     classes = len(rows.label_names)
     within = rows_within_reach(rows.texts, partial(count_features, config=config), most)
-    parts = max(1, round(len(rows) / within))
+    parts = np.array_split(np.random.default_rng([seed, 4]).permutation(len(rows)), -(-len(rows) // within))
     width = score_width(classes, "sigmoids" if rows.is_multilabel else "softmax")
     scores = np.zeros((len(rows), width), np.float32)
-    for part in range(parts):
-        places = np.arange(part, len(rows), parts)
+    for part in parts:
+        places = np.sort(part)
         some = rows.take(places)
         counted = None if weights is None else weights.numpy()[places]
-        features = feature_matrix(NgramIndexer.fit(some.texts, config), some.texts)
+        features = feature_matrix(NgramIndexer.fit(some.texts, config, _WEIGHTS // width), some.texts)
         fold = stratified_folds(some, _FOLDS_UNSEEN, seed)
         for held_out in range(_FOLDS_UNSEEN):
             seen, unseen = (np.flatnonzero(each) for each in (fold != held_out, fold == held_out))
             learned = None if counted is None else counted[seen]
             weight, bias = fit_scores(features[seen], some.targets[seen], classes, learned, penalty)
+            # Of a label all of whose rows are withheld nothing is known, least of all that it is another.
+            bias = np.where(weight.any(0), bias, bias.clip(-1, 1))
             scores[places[unseen]] = features[unseen] @ weight + bias
     return scores
 
