@@ -21,11 +21,11 @@ The rules, and why:
 - Text first: `accurate`, and of two labels `balanced`, first learns from all texts, labelled or not, what a
   piece of a text says of its rest, in as many passes as come to 12,000 steps; one at least, and at most two
   of two labels and four of more, since then texts are learned by heart; the pieces have 16 tokens of two
-  labels and 32 of more, since a word tells less of a topic: ten minutes on a core, more for millions of
-  texts. Its network has 128 units and its vocabulary is as large as may be, since labels do not teach them.
-  Labels of fewer than 50,000 rows shall not unteach what is there: half the learning rate and half the
-  passes; of two labels a tenth of the rate, three passes beside the n-grams, less noise and no shifted
-  embeddings. Fewer than 500 steps in all teach nothing and are left out.
+  labels and 32 of more, or of texts alone, since a word tells less of a topic: ten minutes on a core, more
+  for millions of texts. Its network has 128 units and its vocabulary is as large as may be, since labels do
+  not teach them. Labels of fewer than 50,000 rows shall not unteach what is there: half the learning rate
+  and half the passes; of two labels a tenth of the rate, three passes beside the n-grams, less noise and no
+  shifted embeddings. Fewer than 500 steps in all teach nothing and are left out.
 - `accurate` reads more of long texts than `balanced`.
 """
 
