@@ -61,9 +61,9 @@ def test_two_labels_have_an_entry_for_every_four_rows_more_labels_20_times_the_r
     name: str,
 ) -> None:
     assert resolve(name, rows(10_000, 2, 16.0)).text.vocabulary_size == 2_500
-    for mean in (10.0, 200.0):  # enough to learn words from text alone
-        entries = 10_000 if name == "fast" else 30_000
-        assert resolve(name, rows(40_000, 2, mean)).text.vocabulary_size == entries
+    entries = [resolve(name, rows(40_000, 2, mean)).text.vocabulary_size for mean in (10.0, 200.0)]
+    from_text_alone = {"fast": (False, False), "balanced": (False, True), "accurate": (True, True)}[name]
+    assert entries == [30_000 if each else 10_000 for each in from_text_alone]
     if name == "accurate":
         assert resolve(name, rows(40_000, 20)).text.vocabulary_size == 30_000
         return
@@ -161,6 +161,10 @@ def test_accurate_keeps_what_was_pretrained_where_rows_are_few_and_counts_texts_
     for count in (10_000, 60_000):
         shifts = [resolve(name, rows(count, 20)).train.adversarial for name in PRESETS]
         assert shifts == [0.0, 0.0, 0.25]
+    little, much = (resolve("accurate", RowStatistics(300, 2, 8.0, 20.0, 0.0, n)) for n in (60_000, 70_000))
+    assert (little.train.pretrain_epochs, much.train.pretrain_epochs) == (4, 2)
+    assert (little.train.beside_ngrams, much.train.beside_ngrams) == (False, True)
+    assert little.train.learning_rate == 5 * much.train.learning_rate
     pieces = [resolve("accurate", rows(20_000, classes)).train.pretrain_piece for classes in (2, 3)]
     assert pieces == [16, 32]
     assert (few.train.adversarial, many.train.adversarial) == (0.0, 0.25)
@@ -169,7 +173,7 @@ def test_accurate_keeps_what_was_pretrained_where_rows_are_few_and_counts_texts_
     schemes = [
         resolve("accurate", RowStatistics(300, 2, 8.0, 20.0, hangul, texts)).text.scheme
         for hangul in (0.0, 0.9)
-        for texts in (0, 31_000, 32_000)
+        for texts in (0, 15_000, 16_000)
     ]
     assert schemes == ["characters", "characters", "words", "characters", "characters", "unigram"]
     names = RowStatistics(20_000, 2, 1.0, 1.0, 0.0, 500_000)  # of one word, which has no rest

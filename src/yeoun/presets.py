@@ -18,14 +18,15 @@ The rules, and why:
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
 - Epochs: fewer rows, more passes. Except in `fast`, each batch is learned from a second time, on shifted
   embeddings: of two labels, and of more by what was pretrained, since else that brings nothing.
-- Text first: `accurate`, and of two labels `balanced`, first learns from all texts, labelled or not, what a
-  piece of a text says of its rest, in as many passes as come to 12,000 steps; one at least, and at most two
-  of two labels and four of more, since then texts are learned by heart; the pieces have 16 tokens of two
-  labels and 32 of more, or of texts alone, since a word tells less of a topic: ten minutes on a core, more
-  for millions of texts. Its network has 128 units and its vocabulary is as large as may be, since labels do
-  not teach them. Labels of fewer than 50,000 rows shall not unteach what is there: half the learning rate
-  and half the passes; of two labels a tenth of the rate, three passes beside the n-grams, less noise and no
-  shifted embeddings. Fewer than 500 steps in all teach nothing and are left out.
+- Text first: `accurate`, and of two labels with 500 steps of text `balanced`, first learns from all texts,
+  labelled or not, what a piece of a text says of its rest, in as many passes as come to 12,000 steps; one
+  at least, and at most two over 500 steps of two labels and else four, since then texts are learned by
+  heart: ten minutes on a core, more for millions of texts. The pieces have 16 tokens of two labels and 32
+  of more, or of texts alone, since a word tells less of a topic. Its network has 128 units and its
+  vocabulary is as large as may be, since labels do not teach them. Labels of fewer than 50,000 rows shall
+  not unteach what is there: half the learning rate and half the passes; of two labels after 500 steps a
+  pass a tenth of the rate, three passes beside the n-grams, less noise and no shifted embeddings. Fewer
+  than 500 steps in all teach nothing and are left out.
 - `accurate` reads more of long texts than `balanced`.
 """
 
@@ -49,7 +50,8 @@ _TOKENS_PER_WORD = {"words": 1.3, "unigram": 2.5, "characters": 6.5}
 _SPELLED = range(3, 31)  # labels
 _SHIFT = 0.25  # of a token's norm
 _STEPS, _FEWEST_STEPS = 12_000, 500  # of pretraining, at most and at least: 35 ms a step on one core
-_PASSES_OF_TWO, _PASSES = 2, 4  # at most, of two labels and of more
+_MANY_STEPS = 500  # in a pass over texts of two labels, from which on
+_PASSES_OF_MANY, _PASSES = 2, 4  # at most
 _PIECE_OF_TWO, _PIECE = 16, 32  # tokens
 
 
@@ -74,7 +76,7 @@ def fast(statistics: RowStatistics) -> Configuration:
 def balanced(statistics: RowStatistics) -> Configuration:
     """Return the default: the best accuracy that a coffee break buys."""
     base = _lstm(statistics, hidden_size=128, longest=400, effort=1.0, thorough=True)
-    return _text_first(base, statistics) if statistics.classes == 2 else base
+    return _text_first(base, statistics) if _has_much_to_tell(base, statistics) else base
 
 
 def accurate(statistics: RowStatistics) -> Configuration:
@@ -99,25 +101,21 @@ def resolve(name: str, statistics: RowStatistics) -> Configuration:
 
 def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration:
     """Return `base` with pretraining, where there is text enough."""
-    korean, two = statistics.hangul_share > 0.2, statistics.classes == 2
-    scheme = "unigram" if korean else "words"
-    tokens = min(statistics.mean_words * _TOKENS_PER_WORD[scheme], base.text.maximum_length)
-    piece = _PIECE_OF_TWO if two else _PIECE
-    steps = _steps_of_pretraining(statistics.rows + statistics.unlabelled, tokens, piece)
-    passes = max(1, min(_PASSES_OF_TWO if two else _PASSES, round(_STEPS / max(1.0, steps))))
+    korean, much = statistics.hangul_share > 0.2, _has_much_to_tell(base, statistics)
+    steps = _steps_of_a_pass(base, statistics)
+    passes = max(1, min(_PASSES_OF_MANY if much else _PASSES, round(_STEPS / max(1.0, steps))))
     if passes * steps < _FEWEST_STEPS or statistics.mean_words < 2:
         return base
     values: dict[str, Any] = {
-        "text.scheme": scheme,
+        "text.scheme": _scheme(statistics),
         "text.vocabulary_size": 16_000 if korean else 30_000,
         "model.hidden_size": 128,
         "model.embedding_size": 128,
         "train.pretrain_epochs": passes,
-        "train.pretrain_piece": piece,
+        "train.pretrain_piece": _longest_piece(statistics),
+        "train.adversarial": _SHIFT,
     }
-    if not two:
-        values["train.adversarial"] = _SHIFT
-    if statistics.rows < 50_000 and not two:
+    if statistics.rows < 50_000 and not much:
         values |= {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
     elif statistics.rows < 50_000:
         noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.0}
@@ -126,11 +124,26 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
     return base.with_values(values)
 
 
-def _steps_of_pretraining(texts: int, tokens: float, piece: int) -> float:
-    """Return in how many steps `training.pretraining` goes through texts of so many tokens, in pieces."""
-    pieces = max(2.0, tokens / piece)
+def _has_much_to_tell(base: Configuration, statistics: RowStatistics) -> bool:
+    """Return whether there are two labels and text enough to learn what tells them from it alone."""
+    return statistics.classes == 2 and _steps_of_a_pass(base, statistics) >= _MANY_STEPS
+
+
+def _steps_of_a_pass(base: Configuration, statistics: RowStatistics) -> float:
+    """Return in how many steps `training.pretraining` goes through all texts."""
+    words = _TOKENS_PER_WORD[_scheme(statistics)]
+    tokens = min(statistics.mean_words * words, base.text.maximum_length)
+    pieces = max(2.0, tokens / _longest_piece(statistics))
     batch = min(max(TOKENS_OF_PIECES * pieces / max(1.0, tokens), PIECES.start), PIECES[-1])
-    return texts * pieces / batch
+    return (statistics.rows + statistics.unlabelled) * pieces / batch
+
+
+def _scheme(statistics: RowStatistics) -> str:
+    return "unigram" if statistics.hangul_share > 0.2 else "words"
+
+
+def _longest_piece(statistics: RowStatistics) -> int:
+    return _PIECE_OF_TWO if statistics.classes == 2 else _PIECE
 
 
 def _lstm(
@@ -147,7 +160,7 @@ def _lstm(
     entries = rows // 4 if statistics.classes <= 2 else round(20 * words**0.5)
     many = rows >= 15_000
     most_units = 256 if many else 128 if rows >= 5_000 else 64
-    scheme = "unigram" if korean else "words"
+    scheme = _scheme(statistics)
     if rows < 2_000 and statistics.long_words <= 40:
         scheme = "characters"
     needed = round(statistics.long_words * _TOKENS_PER_WORD[scheme] / 10 + 1) * 10
