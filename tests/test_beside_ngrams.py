@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from conftest import TINY, make_lists, make_rows
 from yeoun.config import Configuration, ModelConfig, TextConfig, TrainConfig
@@ -84,6 +85,7 @@ def test_the_loss_of_logits_that_will_be_scaled_does_not_depend_on_their_scale(n
     config = configuration(model__ngrams=ngrams, train__calibrate=False)
     indexer = TextIndexer.fit(rows.texts, config.text)
     valid = IndexedRows(TokenStore.of(indexer.index(rows.texts)), rows.targets)
+    torch.manual_seed(0)
     network = TextClassifier(config.model, indexer.vocabulary_size, 2)
     losses = []
     for factor in (1.0, 30.0):

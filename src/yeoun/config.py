@@ -165,8 +165,8 @@ class TrainConfig:
     pretrain_piece: tokens of a piece, at most; a text has two pieces at least.
     epochs: passes over the training rows, at most. patience: stop after so many epochs without a
         better validation score; 0 never stops early.
-    select_by: the epoch that is kept: that of the lowest validation `loss` (with `calibrate` of scaled
-        logits), of the highest `accuracy`, or the `last`.
+    select_by: the epoch that is kept: that of the lowest validation `loss` (of scaled logits where
+        they will be scaled: with `calibrate` or `model.ngrams`), of the highest `accuracy`, or the `last`.
     average: keep a moving average of the weights, which is scored and kept in their place: the share of the
         old average at each step, say 0.999; 0 does not. A step then moves the whole vocabulary's.
     beside_ngrams: with `model.ngrams` the network learns the labels beside n-grams that did not see them, so

@@ -67,6 +67,11 @@ class RowStatistics:
     hangul_share: float
     unlabelled: int = 0
 
+    @property
+    def is_korean(self) -> bool:
+        """Whether Hangul prevails enough for the text to be cut as Korean."""
+        return self.hangul_share > 0.2
+
 
 def fast(statistics: RowStatistics) -> Configuration:
     """Return a small network and few epochs: a minute where `balanced` takes several."""
@@ -101,27 +106,28 @@ def resolve(name: str, statistics: RowStatistics) -> Configuration:
 
 def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration:
     """Return `base` with pretraining, where there is text enough."""
-    korean, much = statistics.hangul_share > 0.2, _has_much_to_tell(base, statistics)
+    much = _has_much_to_tell(base, statistics)
     steps = _steps_of_a_pass(base, statistics)
     passes = max(1, min(_PASSES_OF_MANY if much else _PASSES, round(_STEPS / max(1.0, steps))))
     if passes * steps < _FEWEST_STEPS or statistics.mean_words < 2:
         return base
     values: dict[str, Any] = {
         "text.scheme": _scheme(statistics),
-        "text.vocabulary_size": 16_000 if korean else 30_000,
+        "text.vocabulary_size": 16_000 if statistics.is_korean else 30_000,
         "model.hidden_size": 128,
         "model.embedding_size": 128,
         "train.pretrain_epochs": passes,
         "train.pretrain_piece": _longest_piece(statistics),
         "train.adversarial": _SHIFT,
     }
-    if statistics.rows < 50_000 and not much:
-        values |= {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
-    elif statistics.rows < 50_000:
-        noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.0}
-        values |= {"train.learning_rate": 2e-4, "train.epochs": 3, "train.adversarial": 0.0, **noise}
-        values["train.beside_ngrams"] = True
-    return base.with_values(values)
+    if statistics.rows >= 50_000:
+        return base.with_values(values)
+    if not much:
+        slower = {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
+        return base.with_values(values | slower)
+    noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.0}
+    gentle = {"train.learning_rate": 2e-4, "train.epochs": 3, "train.adversarial": 0.0}
+    return base.with_values(values | noise | gentle | {"train.beside_ngrams": True})
 
 
 def _has_much_to_tell(base: Configuration, statistics: RowStatistics) -> bool:
@@ -139,7 +145,7 @@ def _steps_of_a_pass(base: Configuration, statistics: RowStatistics) -> float:
 
 
 def _scheme(statistics: RowStatistics) -> str:
-    return "unigram" if statistics.hangul_share > 0.2 else "words"
+    return "unigram" if statistics.is_korean else "words"
 
 
 def _longest_piece(statistics: RowStatistics) -> int:
@@ -155,7 +161,7 @@ def _lstm(
 ) -> Configuration:
     """thorough: whether two labels are learned on shifted embeddings, too, and 3 to 30 told by n-grams of
     characters, too."""
-    rows, korean = statistics.rows, statistics.hangul_share > 0.2
+    rows, korean = statistics.rows, statistics.is_korean
     words = rows * statistics.mean_words
     entries = rows // 4 if statistics.classes <= 2 else round(20 * words**0.5)
     many = rows >= 15_000

@@ -296,7 +296,7 @@ def _learn_labels(
 ) -> Run:
     """Return the run in which `network` learns the labels of `rows`, which are those of `train`."""
     config = configuration.train
-    known, unseen = (None, None) if beside is None else beside
+    known, unseen = beside or (None, None)
     return Run(
         network=network,
         optimizer=build_optimizer(network, config),
