@@ -137,7 +137,7 @@ def test_buckets_come_by_row_and_number_and_each_once() -> None:
     keys = list(zip(rows.tolist(), buckets.tolist(), strict=True))
     assert keys == sorted(set(keys))
     assert counts.min() >= 1
-    assert 0 <= buckets.min() <= buckets.max() < 2**22
+    assert 0 <= buckets.min() <= buckets.max() < 2**24
 
 
 # weighed
@@ -197,6 +197,17 @@ def test_neither_chunks_nor_other_texts_change_a_texts_features(
     rows = np.split(np.stack([expected.ids, expected.values]), expected.offsets[1:-1], axis=1)
     for text, row in zip(texts, rows, strict=True):
         np.testing.assert_array_equal(np.stack(whole.index([text])[:2]), row)
+
+
+def test_a_model_of_the_first_format_has_the_features_that_it_learned_with() -> None:
+    texts = [*make_rows(30).texts, *TEXTS["Korean"]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ngrams, "_BITS", 22)
+        learned = replace(NgramIndexer.fit(texts, BOTH), bits=22)
+        expected = learned.index(texts)
+    stored = {name: array for name, array in learned.arrays().items() if name != "bits"}
+    for mine, other in zip(NgramIndexer.of(BOTH, stored).index(texts), expected, strict=True):
+        np.testing.assert_array_equal(mine, other)
 
 
 def test_no_texts_have_no_features() -> None:

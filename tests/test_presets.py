@@ -127,6 +127,13 @@ def test_fewer_rows_have_a_smaller_network_less_noise_and_more_passes(name: str)
     assert min(most.model.word_dropout, most.model.embedding_dropout) > 0
 
 
+@untimed
+@given(names, any_rows)
+def test_a_tenth_of_the_rows_is_held_out_and_of_many_5000_or_a_thousandth(name: str, count: int) -> None:
+    share = resolve(name, rows(count)).train.validation_share
+    assert share * count == pytest.approx(max(min(count / 10, 5_000), count / 1_000))
+
+
 def test_fast_trains_fewer_epochs_on_shorter_texts_than_balanced_which_reads_less_than_accurate() -> None:
     for count in ROWS[1:]:
         resolved = [resolve(name, rows(count, 3, long=5_000.0)) for name in ("fast", "balanced", "accurate")]

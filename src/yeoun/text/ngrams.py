@@ -3,7 +3,7 @@
 A text is lower-cased and its white space made single spaces. A word is a run of letters and digits, any
 other visible character stands for itself. Character n-grams run over everything, a space at both ends
 included. All texts of a chunk lie in one array of code points, so that a feature costs a few vector
-operations: a run's hash is a polynomial in its characters (Karp & Rabin 1987), its bucket one of 2^22.
+operations: a run's hash is a polynomial in its characters (Karp & Rabin 1987), its bucket one of 2^24.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import numpy.typing as npt
 from ..config import TextConfig
 from .normalization import align, normalize, plain
 
-_BITS = 22
+_BITS = 24
+_FIRST_BITS = 22  # of bundles that do not say: format 1
 _CHUNK = 2**19  # characters of texts that are counted together, at some 200 bytes each
 _BASE = np.uint64(0x0000_0101_0000_01B3)  # of the polynomials
 _ODD = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xBF58_476D_1CE4_E5B9))  # that mix a hash (splitmix64)
@@ -63,22 +64,24 @@ class NgramIndexer:
     """The n-grams that at least two training texts had, and how rare each of them was.
 
     words, characters: the longest runs. buckets: int32 [features], rising. idf: float32 [features], the
-    smoothed inverse document frequency ln((1 + texts) / (1 + texts with it)) + 1.
+    smoothed inverse document frequency ln((1 + texts) / (1 + texts with it)) + 1. bits: there are 2^bits
+    buckets, each of them as many of 2^24 that follow each other.
     """
 
     words: int
     characters: int
     buckets: npt.NDArray[np.int32]
     idf: npt.NDArray[np.float32]
+    bits: int = _BITS
 
     @classmethod
     def fit(cls, texts: Sequence[str], config: TextConfig, most: int = 2**_BITS) -> NgramIndexer:
         """Return the indexer of the training texts, of at most so many n-grams; the rarest go."""
         words, characters = config.word_ngrams, config.character_ngrams
-        seen_in = np.zeros(2**_BITS, np.int64)
+        seen_in = np.zeros(2**_BITS, np.int32)
         for chunk in chunks(texts):
             _, buckets, _ = count_ngrams(chunk, words, characters)
-            np.add.at(seen_in, buckets, 1)
+            np.add.at(seen_in, buckets, np.int32(1))
         kept = np.flatnonzero(seen_in >= 2)
         if len(kept) > most:
             kept = np.sort(kept[np.argsort(-seen_in[kept], kind="stable")[:most]])
@@ -88,11 +91,12 @@ class NgramIndexer:
     @classmethod
     def of(cls, config: TextConfig, arrays: Mapping[str, npt.NDArray[Any]]) -> NgramIndexer:
         """Return the indexer of what `arrays` gave."""
-        return cls(config.word_ngrams, config.character_ngrams, arrays["buckets"], arrays["idf"])
+        bits = int(arrays["bits"]) if "bits" in arrays else _FIRST_BITS
+        return cls(config.word_ngrams, config.character_ngrams, arrays["buckets"], arrays["idf"], bits)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what a bundle stores."""
-        return {"buckets": self.buckets, "idf": self.idf}
+        return {"buckets": self.buckets, "idf": self.idf, "bits": np.array(self.bits, np.int32)}
 
     def index(self, texts: Sequence[str]) -> Features:
         """Return the known n-grams of each text, (1 + ln count) * idf, scaled to length 1."""
@@ -135,10 +139,10 @@ class NgramIndexer:
 
     @cached_property
     def _ids(self) -> npt.NDArray[np.int32]:
-        """The feature of each bucket, -1 for one that is not known."""
-        ids = np.full(2**_BITS, -1, np.int32)
+        """The feature of each of 2^24 buckets, -1 for one that is not known."""
+        ids = np.full(2**self.bits, -1, np.int32)
         ids[self.buckets] = np.arange(len(self.buckets))
-        return ids
+        return ids.repeat(2 ** (_BITS - self.bits))
 
     def __len__(self) -> int:
         return len(self.buckets)
