@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from conftest import TINY, make_lists, make_rows
+from conftest import TINY, make_lists, make_rows, write_csv
 from yeoun.config import Configuration
 from yeoun.data.rows import Dataset
 from yeoun.evaluation.evenness import EVEN
@@ -42,6 +46,27 @@ def test_texts_are_learned_from_where_there_are_several_a_row_or_the_network_was
     assert ("self_training" in bundle.metrics) == is_asked
     if is_asked:
         assert bundle.metrics["self_training"]["texts"] == texts
+
+
+@pytest.mark.parametrize(
+    ("texts", "weight", "said"),
+    [
+        (300, "none", r"300 texts without labels\n"),
+        (100, "none", "100 texts without labels; the n-grams would learn from 5 a row or more"),
+        (300, "balanced", "300 texts without labels; the n-grams learn from none where labels are weighed"),
+    ],
+)
+def test_train_says_whether_the_ngrams_learn_from_texts_without_labels(
+    tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]], texts: int, weight: str, said: str
+) -> None:
+    more = tmp_path / "texts.txt"
+    more.write_text("\n".join(TEXTS[:texts]), encoding="utf-8")
+    rows = write_csv(tmp_path / "rows.csv", make_rows(60))
+    values = {**TINY, "model.ngrams": "true", "train.epochs": 1, "train.class_weight": weight}
+    flags = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+    status, _, err = run_cli("train", rows, "--unlabelled", more, "--out", tmp_path / "model", *flags)
+    assert status == 0, err
+    assert re.search(said, err)
 
 
 def test_texts_are_learned_from_beside_what_was_pretrained_before() -> None:

@@ -59,9 +59,12 @@ def run(options: argparse.Namespace) -> None:
         configuration = start.applied(configuration).with_values(read_assignments(options.values))
     if options.unlabelled is not None:
         is_pretrained = start is not None or configuration.train.pretrain_epochs > 0
-        is_many = are_enough(len(unlabelled), len(train), is_pretrained)
-        few = "" if is_many else f"; the n-grams would learn from {TEXTS_A_ROW} a row or more"
-        note(f"{len(unlabelled):,} texts without labels{few}")
+        but = ""
+        if configuration.train.class_weight != "none":
+            but = "; the n-grams learn from none where labels are weighed"
+        elif not are_enough(len(unlabelled), len(train), is_pretrained):
+            but = f"; the n-grams would learn from {TEXTS_A_ROW} a row or more"
+        note(f"{len(unlabelled):,} texts without labels{but}")
     if out.exists() and options.resume:
         bundle = ModelBundle.load(out)
         require_same_run(bundle, out, train, valid, unlabelled, start, configuration, options.seed)
