@@ -91,7 +91,7 @@ def named(targets: Targets) -> dict[tuple[int, ...], int]:
     """The number of each target by its tokens."""
     return {
         tuple(int(key) >> 21 * (length - 1 - i) & (1 << 21) - 1 for i in range(length)): int(number)
-        for length, keys, numbers in zip((1, 2, 3), targets.keys, targets.numbers, strict=True)
+        for length, (keys, numbers) in enumerate(zip(targets.keys, targets.numbers, strict=True), 1)
         for key, number in zip(keys, numbers, strict=True)
     }
 
@@ -144,6 +144,21 @@ def test_the_ngrams_that_tell_most_of_the_labels_are_guessed_and_no_others(
     assert (np.diff(targets.counts * targets.weights**2) <= 1e-4).all()
     assert targets.counts.sum() <= classes * len(texts)
     assert targets.counts[number[11,]] == sum(mark == 11 for mark in told)
+
+
+def test_of_ten_labels_the_most_frequent_words_are_guessed_that_tell_anything() -> None:
+    draw, labels = np.random.default_rng(0), np.arange(1_000) % 10
+    texts = [
+        [2, 10 + label, *draw.integers(20, 40, 2 + label), 60 + row // 250]
+        for row, label in enumerate(labels)
+    ]
+    targets = Targets.telling(stored(*texts), labels)
+    number = named(targets)
+    assert {len(ngram) for ngram in number} == {1}
+    assert (2,) not in number  # which every text has, and which tells nothing
+    assert {(token,) for token in [*range(10, 20), *range(20, 40)]} <= set(number)
+    assert (np.diff(targets.counts) <= 0).all()
+    assert targets.weights[[number[token,] for token in range(10, 20)]].min() > targets.weights[number[30,]]
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -334,7 +349,7 @@ def test_validation_texts_are_not_learned_from_where_they_come_without_labels_to
 def test_texts_with_nothing_to_guess_are_refused_and_leave_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("yeoun.training.targets._FREQUENT", 0)
+    monkeypatch.setattr("yeoun.training.targets._MOST", 0)
     with pytest.raises(DataError, match="n-gram"):
         pretrain(ORDERED, configuration(), folder=TrainingFolder.of(tmp_path / "text"))
     assert list(tmp_path.iterdir()) == []

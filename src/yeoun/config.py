@@ -23,6 +23,7 @@ OPTIMIZERS = ("adamw", "adam", "rmsprop", "keras-rmsprop")
 PAD_ID, UNKNOWN_ID, START_ID = 0, 1, 2  # the first entries of every vocabulary
 TOKENS_OF_PIECES = 4_000  # in a batch, about
 PIECES = range(32, 257)  # how many there may be in one
+TOPICS = 10  # labels, from which on they are taken for topics
 WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
 
 

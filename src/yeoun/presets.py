@@ -20,13 +20,13 @@ The rules, and why:
   embeddings: of two labels, and of more by what was pretrained, since else that brings nothing.
 - Text first: `accurate`, and of two labels with 500 steps of text `balanced`, first learns from all texts,
   labelled or not, what a piece of a text says of its rest, in as many passes as come to 12,000 steps; one
-  at least, and at most two over 500 steps of two labels and else four, since then texts are learned by
-  heart: ten minutes on a core, more for millions of texts. The pieces have 16 tokens of two labels and 32
-  of more, or of texts alone, since a word tells less of a topic. Its network has 128 units and its
-  vocabulary is as large as may be, since labels do not teach them. Labels of fewer than 50,000 rows shall
-  not unteach what is there: half the learning rate and half the passes; of two labels after 500 steps a
-  pass a tenth of the rate, three passes beside the n-grams, less noise and no shifted embeddings. Fewer
-  than 500 steps in all teach nothing and are left out.
+  at least, and at most two over 500 steps of two labels, six of ten labels and more, and else four, since
+  then texts are learned by heart: ten minutes on a core, more for millions of texts. The pieces have 16
+  tokens of two labels, 64 of ten and more, and else 32, since a word tells less of a topic. Its network has
+  128 units and its vocabulary is as large as may be, since labels do not teach them. Labels of fewer than
+  50,000 rows shall not unteach what is there: half the learning rate and half the passes, of 3 to 30 labels
+  beside the n-grams; of two labels after 500 steps a pass a tenth of the rate, three passes beside the
+  n-grams, less noise and no shifted embeddings. Fewer than 500 steps in all teach nothing and are left out.
 - `accurate` reads more of long texts than `balanced`.
 """
 
@@ -39,6 +39,7 @@ from typing import Any
 from .config import (
     PIECES,
     TOKENS_OF_PIECES,
+    TOPICS,
     Configuration,
     ModelConfig,
     TextConfig,
@@ -51,8 +52,8 @@ _SPELLED = range(3, 31)  # labels
 _SHIFT = 0.25  # of a token's norm
 _STEPS, _FEWEST_STEPS = 12_000, 500  # of pretraining, at most and at least: 35 ms a step on one core
 _MANY_STEPS = 500  # in a pass over texts of two labels, from which on
-_PASSES_OF_MANY, _PASSES = 2, 4  # at most
-_PIECE_OF_TWO, _PIECE = 16, 32  # tokens
+_PASSES_OF_MANY, _PASSES, _PASSES_OF_TOPICS = 2, 4, 6  # at most
+_PIECE_OF_TWO, _PIECE, _PIECE_OF_TOPICS = 16, 32, 64  # tokens
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
     """Return `base` with pretraining, where there is text enough."""
     much = _has_much_to_tell(base, statistics)
     steps = _steps_of_a_pass(base, statistics)
-    passes = max(1, min(_PASSES_OF_MANY if much else _PASSES, round(_STEPS / max(1.0, steps))))
+    most = _PASSES_OF_MANY if much else _PASSES if statistics.classes < TOPICS else _PASSES_OF_TOPICS
+    passes = max(1, min(most, round(_STEPS / max(1.0, steps))))
     if passes * steps < _FEWEST_STEPS or statistics.mean_words < 2:
         return base
     values: dict[str, Any] = {
@@ -124,7 +126,8 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
         return base.with_values(values)
     if not much:
         slower = {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
-        return base.with_values(values | slower)
+        beside = {"train.beside_ngrams": statistics.classes in _SPELLED}
+        return base.with_values(values | slower | beside)
     noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.0}
     gentle = {"train.learning_rate": 2e-4, "train.epochs": 3, "train.adversarial": 0.0}
     return base.with_values(values | noise | gentle | {"train.beside_ngrams": True})
@@ -149,6 +152,8 @@ def _scheme(statistics: RowStatistics) -> str:
 
 
 def _longest_piece(statistics: RowStatistics) -> int:
+    if statistics.classes >= TOPICS:
+        return _PIECE_OF_TOPICS
     return _PIECE_OF_TWO if statistics.classes == 2 else _PIECE
 
 

@@ -1,8 +1,9 @@
 """What pretraining guesses of the rest of a text: n-grams of its tokens.
 
 Of labelled rows those that tell most of the labels, so that what is learned of all texts is what labels are
-about: the further the labels of the texts with an n-gram are from those of all texts, the more it counts.
-Without labels the most frequent.
+about: the further the labels of the texts with an n-gram are from those of all texts, the more it counts. Of
+ten labels or more, which are rather topics, the most frequent words, counting as much as they tell. Without
+labels the most frequent n-grams.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..config import UNKNOWN_ID
+from ..config import TOPICS, UNKNOWN_ID
 from ..data.tokens import TokenStore
 
 Ints = npt.NDArray[np.int64]
@@ -24,11 +25,10 @@ _LENGTHS = (1, 2, 3)  # of n-grams, in tokens
 _BITS = 21  # of a token's id in an n-gram's key; of a larger vocabulary the rarest are never guessed
 _LEAST = 5  # texts that have an n-gram, or places where it stands
 _LEAST_DIVERGENCE = 1e-6  # nats; an n-gram that tells nothing has no weight
-_IN_A_TEXT = 10.0  # of those that tell most, on average, for each label, and
-_TELLING = 10_000  # at most
+_IN_A_TEXT = 10.0  # of those that tell most, on average, for each label
+_MOST = 20_000
 _FEW_ROWS = 2_000  # with labels; of fewer chance tells as much
-_FREQUENT = 20_000  # where there are no labels, but
-_COMMONEST = 500  # the vocabulary divided by so many, which any text has
+_COMMONEST = 500  # the vocabulary divided by so many, which any text has, are no frequent ones
 _TOKENS = 10_000_000  # that they are counted in, at most
 _CELLS = 2**22  # n-grams and labels that are compared together
 
@@ -54,7 +54,8 @@ class Targets:
 
     @classmethod
     def telling(cls, texts: TokenStore, labels: Ints) -> Targets:
-        """Return the n-grams that tell most of `labels` [rows] or [rows, C], as many as make 10 C in a text.
+        """Return the n-grams that tell most of `labels` [rows] or [rows, C], as many as make 10 C in a text;
+        of topics the most frequent words that tell of them.
 
         What a text's label is after an n-gram is known is as far from what it is before as the
         Kullback-Leibler divergence says (nats); for all its texts that is the mutual information of both
@@ -62,18 +63,22 @@ class Targets:
         """
         texts, some = _some(texts)
         of_row = _one_hot(labels[some])
+        are_topics = of_row.shape[1] >= TOPICS
         keys: list[Ints] = []
         counts: list[Ints] = []
         told: list[npt.NDArray[np.float64]] = []
-        for length in _LENGTHS:
+        for length in (1,) if are_topics else _LENGTHS:
             known, rows_of = _rows_of(texts, length)
             occurs = np.diff(rows_of.indptr).astype(np.int64)
             keys, counts = [*keys, known], [*counts, occurs]
             told.append(_divergence(rows_of, of_row, occurs, labels.ndim == 2))
         occurs, divergence = np.concatenate(counts), np.concatenate(told)
-        order = np.argsort(-occurs * divergence, kind="stable")
+        order = np.argsort(-occurs if are_topics else -occurs * divergence, kind="stable")
+        order = order[len(order) // _COMMONEST if are_topics else 0 :]
         order = order[divergence[order] > _LEAST_DIVERGENCE]
-        chosen = order[occurs[order].cumsum() <= _IN_A_TEXT * of_row.shape[1] * len(texts)][:_TELLING]
+        if not are_topics:
+            order = order[occurs[order].cumsum() <= _IN_A_TEXT * of_row.shape[1] * len(texts)]
+        chosen = order[:_MOST]
         return cls._of(keys, chosen, occurs[chosen], np.sqrt(divergence[chosen]))
 
     @classmethod
@@ -89,7 +94,7 @@ class Targets:
             keys, counts = [*keys, known[often]], [*counts, occurs[often]]
         occurs = np.concatenate(counts)
         order = np.argsort(-occurs, kind="stable")
-        chosen = order[len(keys[0]) // _COMMONEST :][:_FREQUENT]
+        chosen = order[len(keys[0]) // _COMMONEST :][:_MOST]
         return cls._of(keys, chosen, occurs[chosen], np.ones(len(chosen)))
 
     @classmethod
@@ -109,7 +114,7 @@ class Targets:
         """Yield of each length of n-grams the length, where those that are known begin, and their numbers.
 
         remaining: of each token how many its text has from there on."""
-        for length, keys, numbers in zip(_LENGTHS, self.keys, self.numbers, strict=True):
+        for length, (keys, numbers) in enumerate(zip(self.keys, self.numbers, strict=True), 1):
             if len(keys):
                 found = _keys(token_ids, remaining, length)
                 at = np.minimum(np.searchsorted(keys, found), len(keys) - 1)
