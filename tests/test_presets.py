@@ -83,6 +83,7 @@ def test_so_much_is_read_as_95_percent_of_the_texts_need_up_to_the_presets_limit
         assert min(tokens * long, LIMITS[name]) <= text.maximum_length <= LIMITS[name]
         assert text.maximum_length <= max(20, tokens * long + 20)
         assert text.truncate == "middle"
+        assert resolve(name, rows(classes=10, long=long, hangul=hangul)).text.truncate == "back"
 
 
 @untimed
@@ -128,10 +129,13 @@ def test_fewer_rows_have_a_smaller_network_less_noise_and_more_passes(name: str)
 
 
 @untimed
-@given(names, any_rows)
-def test_a_tenth_of_the_rows_is_held_out_and_of_many_5000_or_a_thousandth(name: str, count: int) -> None:
-    share = resolve(name, rows(count)).train.validation_share
-    assert share * count == pytest.approx(max(min(count / 10, 5_000), count / 1_000))
+@given(names, any_rows, st.integers(2, 100))
+def test_a_tenth_of_the_rows_is_held_out_and_of_many_5000_a_hundred_a_label_or_a_thousandth(
+    name: str, count: int, classes: int
+) -> None:
+    share = resolve(name, rows(count, classes)).train.validation_share
+    most = max(5_000, 100 * classes)
+    assert share * count == pytest.approx(max(min(count / 10, most), count / 1_000))
 
 
 def test_fast_trains_fewer_epochs_on_shorter_texts_than_balanced_which_reads_less_than_accurate() -> None:
@@ -172,10 +176,11 @@ def test_accurate_keeps_what_was_pretrained_where_rows_are_few_and_counts_texts_
     assert (little.train.pretrain_epochs, much.train.pretrain_epochs) == (4, 2)
     assert (little.train.beside_ngrams, much.train.beside_ngrams) == (False, True)
     assert little.train.learning_rate == 5 * much.train.learning_rate
-    pieces = [resolve("accurate", rows(20_000, classes)).train.pretrain_piece for classes in (2, 3, 10)]
-    assert pieces == [16, 32, 64]
-    beside = [resolve("accurate", rows(20_000, classes)).train.beside_ngrams for classes in (3, 30, 31)]
+    pieces = [resolve("accurate", rows(19_999, classes)).train.pretrain_piece for classes in (2, 3, 9, 10)]
+    assert pieces == [16, 32, 32, 64]
+    beside = [resolve("accurate", rows(19_999, classes)).train.beside_ngrams for classes in (3, 30, 31)]
     assert beside == [True, True, False]
+    assert not resolve("accurate", rows(20_000, 20)).train.beside_ngrams
     assert (few.train.adversarial, many.train.adversarial) == (0.0, 0.25)
     assert few.model.dropout < many.model.dropout
     assert (few.train.beside_ngrams, many.train.beside_ngrams) == (True, False)

@@ -8,13 +8,15 @@ The rules, and why:
 - Vocabulary: an entry for every four rows where there are two labels, since common words tell them apart
   and rare ones are learned by heart; for more labels, told apart by rarer words, 20 times the square root
   of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
-- Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
+- Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are
+  read, of ten labels and more the front, where a text says what it is about.
 - N-grams: of words up to 2, beside the network, and of Korean text also of characters up to 4; but in `fast`,
   other text with 3 to 30 labels has those of characters, too (each label has a machine of its own, and with
   characters it takes four times as long). Where two labels of other text have rows enough to learn phrases
   from, of words up to 3.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
-- Validation: a tenth of the rows, of many 5,000 or a thousandth; on them the probabilities are calibrated.
+- Validation: a tenth of the rows, of many 5,000, a hundred a label or a thousandth; on them the probabilities
+  are calibrated.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
 - Epochs: fewer rows, more passes. Except in `fast`, each batch is learned from a second time, on shifted
   embeddings: of two labels, and of more by what was pretrained, since else that brings nothing.
@@ -25,8 +27,9 @@ The rules, and why:
   tokens of two labels, 64 of ten and more, and else 32, since a word tells less of a topic. Its network has
   128 units and its vocabulary is as large as may be, since labels do not teach them. Labels of fewer than
   50,000 rows shall not unteach what is there: half the learning rate and half the passes, of 3 to 30 labels
-  beside the n-grams; of two labels after 500 steps a pass a tenth of the rate, three passes beside the
-  n-grams, less noise and no shifted embeddings. Fewer than 500 steps in all teach nothing and are left out.
+  and fewer than 20,000 rows beside the n-grams (five more machines a label); of two labels after 500 steps a
+  pass a tenth of the rate, three passes beside the n-grams, less noise and no shifted embeddings. Fewer than
+  500 steps in all teach nothing and are left out.
 - `accurate` reads more of long texts than `balanced`.
 """
 
@@ -126,7 +129,7 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
         return base.with_values(values)
     if not much:
         slower = {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
-        beside = {"train.beside_ngrams": statistics.classes in _SPELLED}
+        beside = {"train.beside_ngrams": statistics.classes in _SPELLED and statistics.rows < 20_000}
         return base.with_values(values | slower | beside)
     noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.0}
     gentle = {"train.learning_rate": 2e-4, "train.epochs": 3, "train.adversarial": 0.0}
@@ -181,7 +184,7 @@ def _lstm(
             vocabulary_size=min(16_000 if korean else 30_000, max(2_000, entries)),
             minimum_count=2,
             maximum_length=max(20, min(longest, needed)),
-            truncate="middle",
+            truncate="back" if statistics.classes >= TOPICS else "middle",
             word_ngrams=3 if many and statistics.classes == 2 and not korean else 2,
             character_ngrams=4 if korean or (thorough and statistics.classes in _SPELLED) else 0,
         ),
@@ -197,10 +200,15 @@ def _lstm(
             batch_size=32 if not many else 64 if rows < 50_000 else 128,
             epochs=max(2, round(_passes(rows) * effort)),
             adversarial=_SHIFT if thorough and statistics.classes <= 2 else 0.0,
-            validation_share=min(0.1, max(0.001, 5_000 / max(1, rows))),
+            validation_share=_validation_share(statistics),
             calibrate=True,
         ),
     )
+
+
+def _validation_share(statistics: RowStatistics) -> float:
+    wanted = max(5_000, 100 * statistics.classes) / max(1, statistics.rows)
+    return min(0.1, max(0.001, wanted))
 
 
 def _passes(rows: int) -> int:

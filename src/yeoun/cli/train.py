@@ -59,10 +59,10 @@ def run(options: argparse.Namespace) -> None:
         configuration = start.applied(configuration).with_values(read_assignments(options.values))
     if options.unlabelled is not None:
         is_pretrained = start is not None or configuration.train.pretrain_epochs > 0
-        but = ""
-        if configuration.train.class_weight != "none":
+        but, has_ngrams = "", configuration.model.ngrams
+        if has_ngrams and configuration.train.class_weight != "none":
             but = "; the n-grams learn from none where labels are weighed"
-        elif not are_enough(len(unlabelled), len(train), is_pretrained):
+        elif has_ngrams and not are_enough(len(unlabelled), len(train), is_pretrained):
             but = f"; the n-grams would learn from {TEXTS_A_ROW} a row or more"
         note(f"{len(unlabelled):,} texts without labels{but}")
     if out.exists() and options.resume:

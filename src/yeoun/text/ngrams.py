@@ -142,7 +142,7 @@ class NgramIndexer:
         """The feature of each of 2^24 buckets, -1 for one that is not known."""
         ids = np.full(2**self.bits, -1, np.int32)
         ids[self.buckets] = np.arange(len(self.buckets))
-        return ids.repeat(2 ** (_BITS - self.bits))
+        return ids if self.bits == _BITS else ids.repeat(2 ** (_BITS - self.bits))
 
     def __len__(self) -> int:
         return len(self.buckets)

@@ -25,10 +25,11 @@ _LENGTHS = (1, 2, 3)  # of n-grams, in tokens
 _BITS = 21  # of a token's id in an n-gram's key; of a larger vocabulary the rarest are never guessed
 _LEAST = 5  # texts that have an n-gram, or places where it stands
 _LEAST_DIVERGENCE = 1e-6  # nats; an n-gram that tells nothing has no weight
-_IN_A_TEXT = 10.0  # of those that tell most, on average, for each label
-_MOST = 20_000
+_IN_A_TEXT = 10.0  # of those that tell most, on average, for each label, and
+_TELLING = 10_000  # at most
 _FEW_ROWS = 2_000  # with labels; of fewer chance tells as much
-_COMMONEST = 500  # the vocabulary divided by so many, which any text has, are no frequent ones
+_FREQUENT = 20_000  # at most, but
+_COMMONEST = 500  # the words that are counted divided by so many, which any text has
 _TOKENS = 10_000_000  # that they are counted in, at most
 _CELLS = 2**22  # n-grams and labels that are compared together
 
@@ -46,39 +47,37 @@ class Targets:
 
     @classmethod
     def of(cls, texts: TokenStore, labelled: TokenStore, labels: Ints) -> Targets:
-        """Return what to guess of `texts`: the n-grams that tell most of the `labels` of those with labels,
-        or the most frequent where these are too few to say."""
-        if len(labelled) >= _FEW_ROWS and len((telling := cls.telling(labelled, labels)).counts):
-            return telling
+        """Return what to guess of `texts`: of those with labels the n-grams that tell most of `labels`, or
+        the topical words; or the most frequent n-grams where these are too few to say."""
+        if len(labelled) >= _FEW_ROWS:
+            are_topics = labels.ndim == 1 and int(labels.max()) + 1 >= TOPICS
+            learn = cls.topical if are_topics else cls.telling
+            if len((targets := learn(labelled, labels)).counts):
+                return targets
         return cls.frequent(texts)
 
     @classmethod
     def telling(cls, texts: TokenStore, labels: Ints) -> Targets:
-        """Return the n-grams that tell most of `labels` [rows] or [rows, C], as many as make 10 C in a text;
-        of topics the most frequent words that tell of them.
+        """Return the n-grams that tell most of `labels` [rows] or [rows, C], as many as make 10 C in a text.
 
         What a text's label is after an n-gram is known is as far from what it is before as the
         Kullback-Leibler divergence says (nats); for all its texts that is the mutual information of both
         (Yang & Pedersen 1997). Its root, which grows as the logarithm of the odds does, is the weight.
         """
-        texts, some = _some(texts)
-        of_row = _one_hot(labels[some])
-        are_topics = of_row.shape[1] >= TOPICS
-        keys: list[Ints] = []
-        counts: list[Ints] = []
-        told: list[npt.NDArray[np.float64]] = []
-        for length in (1,) if are_topics else _LENGTHS:
-            known, rows_of = _rows_of(texts, length)
-            occurs = np.diff(rows_of.indptr).astype(np.int64)
-            keys, counts = [*keys, known], [*counts, occurs]
-            told.append(_divergence(rows_of, of_row, occurs, labels.ndim == 2))
-        occurs, divergence = np.concatenate(counts), np.concatenate(told)
-        order = np.argsort(-occurs if are_topics else -occurs * divergence, kind="stable")
-        order = order[len(order) // _COMMONEST if are_topics else 0 :]
+        of_row, (texts, some) = _one_hot(labels), _some(texts)
+        keys, occurs, divergence = _told(texts, of_row[some], labels.ndim == 2, _LENGTHS)
+        order = np.argsort(-occurs * divergence, kind="stable")
         order = order[divergence[order] > _LEAST_DIVERGENCE]
-        if not are_topics:
-            order = order[occurs[order].cumsum() <= _IN_A_TEXT * of_row.shape[1] * len(texts)]
-        chosen = order[:_MOST]
+        chosen = order[occurs[order].cumsum() <= _IN_A_TEXT * of_row.shape[1] * len(texts)][:_TELLING]
+        return cls._of(keys, chosen, occurs[chosen], np.sqrt(divergence[chosen]))
+
+    @classmethod
+    def topical(cls, texts: TokenStore, labels: Ints) -> Targets:
+        """Return the most frequent words but for the very commonest, each weighted as `telling` does."""
+        of_row, (texts, some) = _one_hot(labels), _some(texts)
+        keys, occurs, divergence = _told(texts, of_row[some], labels.ndim == 2, (1,))
+        order = np.argsort(-occurs, kind="stable")[len(occurs) // _COMMONEST :]
+        chosen = order[divergence[order] > _LEAST_DIVERGENCE][:_FREQUENT]
         return cls._of(keys, chosen, occurs[chosen], np.sqrt(divergence[chosen]))
 
     @classmethod
@@ -94,7 +93,7 @@ class Targets:
             keys, counts = [*keys, known[often]], [*counts, occurs[often]]
         occurs = np.concatenate(counts)
         order = np.argsort(-occurs, kind="stable")
-        chosen = order[len(keys[0]) // _COMMONEST :][:_MOST]
+        chosen = order[len(keys[0]) // _COMMONEST :][:_FREQUENT]
         return cls._of(keys, chosen, occurs[chosen], np.ones(len(chosen)))
 
     @classmethod
@@ -147,6 +146,22 @@ def _rows_of(texts: TokenStore, length: int) -> tuple[Ints, Any]:
     rows_of = scipy.sparse.csr_matrix((ones, row, starts), shape=(len(known), len(texts)))
     several = np.diff(starts) >= _LEAST
     return known[several], rows_of[several]
+
+
+def _told(
+    texts: TokenStore, of_row: Any, several: bool, lengths: tuple[int, ...]
+) -> tuple[list[Ints], Ints, npt.NDArray[np.float64]]:
+    """Return the keys of the n-grams of each length that several texts have, and of all of them together how
+    many texts have each and how far the labels of these are from those of all texts (nats)."""
+    keys: list[Ints] = []
+    counts: list[Ints] = []
+    told: list[npt.NDArray[np.float64]] = []
+    for length in lengths:
+        known, rows_of = _rows_of(texts, length)
+        occurs = np.diff(rows_of.indptr).astype(np.int64)
+        keys, counts = [*keys, known], [*counts, occurs]
+        told.append(_divergence(rows_of, of_row, occurs, several))
+    return keys, np.concatenate(counts), np.concatenate(told)
 
 
 def _one_hot(labels: Ints) -> Any:
