@@ -22,11 +22,13 @@ from safetensors.numpy import load_file
 
 from conftest import BUNDLE_FILES, make_rows
 from yeoun.bundle import ModelBundle
+from yeoun.config import Configuration
 from yeoun.data.rows import labelled
 from yeoun.errors import BundleError, OutputError
 from yeoun.estimator import save_model
 from yeoun.files import write_durably
 from yeoun.inference import predict_proba
+from yeoun.text.ngrams import NgramIndexer
 from yeoun.training.fit import fit
 
 TEXTS = ["the film was lovely", "", "boring 영화 " * 40, "unheard of", "최고 😀"]
@@ -62,6 +64,31 @@ def test_a_loaded_model_gives_bitwise_the_same_probabilities(
     own, again = predict_proba(tiny_bundle, TEXTS), predict_proba(loaded, TEXTS)
     assert own.dtype == again.dtype == np.float32
     assert own.tobytes() == again.tobytes()
+
+
+def test_a_model_of_the_first_format_answers_as_it_did_and_stays_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_configuration: Configuration
+) -> None:
+    learned = fit(make_rows(200), tiny_configuration.with_values({"model.ngrams": True}), precision="fp32")
+    assert learned.ngrams is not None
+    buckets, kept = np.unique(learned.ngrams.buckets >> 2, return_index=True)
+    first = NgramIndexer(
+        learned.ngrams.words, learned.ngrams.characters, buckets, learned.ngrams.idf[kept], 22
+    )
+    weights = {**learned.weights, "ngrams.weight": learned.weights["ngrams.weight"][kept]}
+    expected = predict_proba(replace(learned, ngrams=first, weights=weights), TEXTS)
+    with monkeypatch.context() as patch:
+        patch.setattr("yeoun.sealed.FORMAT", 1)
+        patch.setattr(NgramIndexer, "arrays", lambda self: {"buckets": self.buckets, "idf": self.idf})
+        save_model(replace(learned, ngrams=first, weights=weights), tmp_path / "old", tmp_path / "saving")
+    assert json.loads((tmp_path / "old" / "config.json").read_bytes())["format"] == 1
+    loaded = ModelBundle.load(tmp_path / "old")
+    assert predict_proba(loaded, TEXTS).tobytes() == expected.tobytes()
+    save_model(loaded, tmp_path / "again", tmp_path / "saving")
+    again = ModelBundle.load(tmp_path / "again")
+    assert predict_proba(again, TEXTS).tobytes() == expected.tobytes()
+    assert again.ngrams is not None
+    assert again.ngrams.bits == 22
 
 
 def test_a_loaded_model_knows_everything_the_saved_one_knew(
