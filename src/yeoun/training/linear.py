@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..data.rows import Dataset
 from ..evaluation import linear
 from ..evaluation.linear import LinearBaseline, fit_linear
 from ..process import return_memory
-from .ngrams import TRAINED_FEATURES, NgramBranch, count_features, fit_ngrams, rows_within_reach
+from .ngrams import TRAINED_FEATURES, NgramBranch, fit_ngrams, rows_with_ngrams, rows_within_reach
 from .objective import label_weights
 
 _BASELINE_ROWS = 160_000  # of more, the baseline learns from so many
@@ -69,8 +68,7 @@ def learn_ngrams(rows: Dataset, configuration: Configuration, more: Answered | N
 
 def ngram_rows(train: Dataset, configuration: Configuration, seed: int) -> Dataset:
     """Return the rows that the n-grams learn from: all, or of too many some that `seed` draws."""
-    count = partial(count_features, config=configuration.text)
-    return sample(train, rows_within_reach(train.texts, count, TRAINED_FEATURES), seed)
+    return sample(train, rows_with_ngrams(train.texts, configuration.text, TRAINED_FEATURES), seed)
 
 
 def sample(train: Dataset, rows: int, seed: int) -> Dataset:

@@ -59,9 +59,7 @@ def fit_ngrams(train: Dataset, config: TextConfig, weights: Tensor | None = None
     indexer = NgramIndexer.fit(train.texts, config, _WEIGHTS // width)
     features = feature_matrix(indexer, train.texts)
     counted = None if weights is None else weights.numpy()
-    share = _NAIVE_BAYES
-    if len(train) < _FEW_ROWS:
-        share = _choose_share(features, train.targets, classes, counted)
+    share = _choose_share(features, train.targets, classes, counted)
     weight, bias = fit_scores(features, train.targets, classes, counted, share=share)
     return NgramBranch(indexer, {"ngrams.weight": weight, "ngrams.bias": bias})
 
@@ -81,7 +79,7 @@ def score_unseen(
     their labels' shape, what each counts. penalty: the machines' C.
     """
     classes = len(rows.label_names)
-    within = rows_within_reach(rows.texts, partial(count_features, config=config), most)
+    within = rows_with_ngrams(rows.texts, config, most)
     parts = np.array_split(np.random.default_rng([seed, 4]).permutation(len(rows)), -(-len(rows) // within))
     width = score_width(classes, "sigmoids" if rows.is_multilabel else "softmax")
     scores = np.zeros((len(rows), width), np.float32)
@@ -90,11 +88,12 @@ def score_unseen(
         some = rows.take(places)
         counted = None if weights is None else weights.numpy()[places]
         features = feature_matrix(NgramIndexer.fit(some.texts, config, _WEIGHTS // width), some.texts)
+        share = _choose_share(features, some.targets, classes, counted)
         fold = stratified_folds(some, _FOLDS_UNSEEN, seed)
         for held_out in range(_FOLDS_UNSEEN):
             seen, unseen = (np.flatnonzero(each) for each in (fold != held_out, fold == held_out))
             learned = None if counted is None else counted[seen]
-            weight, bias = fit_scores(features[seen], some.targets[seen], classes, learned, penalty)
+            weight, bias = fit_scores(features[seen], some.targets[seen], classes, learned, penalty, share)
             # Of a label all of whose rows are withheld nothing is known, least of all that it is another.
             bias = np.where(weight.any(0), bias, bias.clip(-1, 1))
             scores[places[unseen]] = features[unseen] @ weight + bias
@@ -104,8 +103,11 @@ def score_unseen(
 def _choose_share(
     features: Any, labels: npt.NDArray[np.int64], classes: int, weights: Floats | None = None
 ) -> float:
-    """Return the share of the naive-Bayes weight: none, where more rows are answered rightly without it than
-    chance explains, each by machines that learned from others. In few long texts it is mere chance's."""
+    """Return the share of the naive-Bayes weight: of few rows none, where more of them are answered rightly
+    without it than chance explains, each by machines that learned from others. In few long texts it is mere
+    chance's."""
+    if len(labels) >= _FEW_ROWS:
+        return _NAIVE_BAYES
     fold = np.random.default_rng(0).permutation(len(labels)) % _FOLDS
     right = {}
     for share in (_NAIVE_BAYES, 0.0):
@@ -197,6 +199,11 @@ def count_features(texts: Sequence[str], config: TextConfig) -> int:
     """Return how many different n-grams each of the texts has, summed."""
     counted = (count_ngrams(each, config.word_ngrams, config.character_ngrams) for each in chunks(texts))
     return sum(len(rows) for rows, _, _ in counted)
+
+
+def rows_with_ngrams(texts: Sequence[str], config: TextConfig, most: int) -> int:
+    """Return of how many texts the n-grams are no more than `most` features."""
+    return rows_within_reach(texts, partial(count_features, config=config), most)
 
 
 def rows_within_reach(

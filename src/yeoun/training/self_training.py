@@ -10,7 +10,6 @@ validation rows are the likelier for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from ..evaluation.metrics import row_losses
 from ..inference import to_probabilities
 from .combination import Combination
 from .linear import Answered, learn_ngrams, ngram_rows
-from .ngrams import NgramBranch, count_features, rows_within_reach
+from .ngrams import NgramBranch, rows_with_ngrams
 
 _FEATURES = 40_000_000  # of all texts without labels, at 32 bytes each
 TEXTS_A_ROW = 5  # at least, beside a half that was not pretrained
@@ -63,8 +62,7 @@ def self_train(
     whole, ngrams: what answers them. recurrent: gives the logits [texts, C] of the recurrent half. combined:
     makes a whole of n-grams and the recurrent half.
     """
-    count = partial(count_features, config=configuration.text)
-    room = min(len(unlabelled), rows_within_reach(unlabelled, count, _FEATURES))
+    room = min(len(unlabelled), rows_with_ngrams(unlabelled, configuration.text, _FEATURES))
     even = np.linspace(0, len(unlabelled) - 1, room).astype(np.int64)
     texts = unlabelled if room == len(unlabelled) else Dataset(unlabelled, None, ()).take(even).texts
     more = _answered(texts, whole, whole.join(recurrent(texts), ngrams.score(texts)), train.is_multilabel)
