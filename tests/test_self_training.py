@@ -94,7 +94,9 @@ def test_what_is_unsure_counts_for_nothing() -> None:
     assert ((known > 0) == (answers > 0)).all()
 
 
-def trained(rows: Dataset, recurrent: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> SelfTrained:
+def trained(
+    rows: Dataset, recurrent: np.ndarray[tuple[int, ...], np.dtype[np.float32]], pretrained: bool = False
+) -> SelfTrained:
     """N-grams of four rows that learned from texts which `recurrent` alone has an opinion of."""
     ngrams = fit_ngrams(make_rows(4), configuration().text)
 
@@ -103,7 +105,7 @@ def trained(rows: Dataset, recurrent: np.ndarray[tuple[int, ...], np.dtype[np.fl
         return Combination({}, (np.float32(0), np.float32(3)), 3 * scores, EVEN, {})
 
     whole = Combination({}, (np.float32(9), np.float32(0)), np.zeros((len(rows), 2), np.float32), EVEN, {})
-    given = (make_rows(4), rows, rows.texts, configuration(), 0)
+    given = (make_rows(4), rows, rows.texts, configuration(), 0, pretrained)
     return self_train(whole, ngrams, lambda texts: recurrent, combined, *given)
 
 
@@ -114,7 +116,21 @@ def test_ngrams_learn_what_the_recurrent_half_alone_knows() -> None:
     assert (learned.more.labels == rows.targets).all()
     assert learned.more.sureness.min() > 0.9
     assert learned.helps
-    assert not trained(rows, knowing[:, ::-1].copy()).helps  # which says the opposite
+    for pretrained in (False, True):
+        assert not trained(rows, knowing[:, ::-1].copy(), pretrained).helps  # which says the opposite
+
+
+@pytest.mark.parametrize("pretrained", [False, True])
+@pytest.mark.parametrize(("fallen", "said"), [(0.2, True), (0.05, None), (-0.05, None), (-0.2, False)])
+def test_where_validation_rows_say_little_only_what_was_pretrained_is_believed(
+    monkeypatch: pytest.MonkeyPatch, fallen: float, said: bool | None, pretrained: bool
+) -> None:
+    rows = make_rows(80, seed=3)
+    before = np.arange(len(rows)) % 2 + fallen  # with a standard error of 0.056
+    losses = iter([before, np.zeros(len(rows)) + 0.5])
+    monkeypatch.setattr("yeoun.training.self_training._losses", lambda whole, valid: next(losses))
+    knowing = np.eye(2, dtype=np.float32)[rows.targets]
+    assert trained(rows, knowing, pretrained).helps == (pretrained if said is None else said)
 
 
 def test_rows_of_several_labels_learn_from_texts_too() -> None:

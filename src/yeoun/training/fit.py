@@ -153,7 +153,7 @@ def fit(
     is_told = are_enough(len(unlabelled), len(train), is_pretrained)
     is_weighed = label_weights(train, configuration.train) is not None
     if linear.ngrams is not None and is_told and not is_weighed:
-        given_to = (train, valid, unlabelled, configuration, seed)
+        given_to = (train, valid, unlabelled, configuration, seed, is_pretrained)
         with RANDOM_NUMBERS:
             self_trained = self_train(whole, linear.ngrams, answered, combined, *given_to)
         told = {"texts": len(self_trained.more.texts), "helps": self_trained.helps}

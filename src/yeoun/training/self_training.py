@@ -4,7 +4,8 @@ without labels, each of which counts as much as it is sure.
 The recurrent half has a say in these answers, so that the n-grams learn what it alone knows, which is half of
 co-training (Blum & Mitchell 1998). That helps where the labelled rows hold few of the words to come, or that
 half was pretrained. So it is done with several texts a row, or beside such a half, and kept where the
-validation rows are the likelier for it.
+validation rows are the likelier for it; with both, where they are not the less likely, since few rows have
+few validation rows to say so.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .linear import Answered, learn_ngrams, ngram_rows
 from .ngrams import NgramBranch, rows_with_ngrams
 
 _FEATURES = 40_000_000  # of all texts without labels, at 32 bytes each
-TEXTS_A_ROW = 5  # at least, beside a half that was not pretrained
+TEXTS_A_ROW = 5  # which are several: at least so many beside a half that was not pretrained
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,7 +38,7 @@ def are_enough(texts: int, rows: int, pretrained: bool) -> bool:
 
 class SelfTrained(NamedTuple):
     """ngrams: those that learned from `more`. whole: what they make beside the recurrent half. helps: whether
-    the validation rows are the likelier for it, by more than one standard error."""
+    that is to be kept."""
 
     ngrams: NgramBranch
     whole: Combination
@@ -55,12 +56,15 @@ def self_train(
     unlabelled: Sequence[str],
     configuration: Configuration,
     seed: int,
+    pretrained: bool,
 ) -> SelfTrained:
     """Return what the n-grams become with the `unlabelled` texts, or with as many of them, evenly chosen, as
     memory has room for.
 
     whole, ngrams: what answers them. recurrent: gives the logits [texts, C] of the recurrent half. combined:
-    makes a whole of n-grams and the recurrent half.
+    makes a whole of n-grams and the recurrent half. pretrained: whether that was. It helps if the validation
+    rows are the likelier for it, by more than a standard error; of several texts a row beside a pretrained
+    half, unless they are the less likely by as much.
     """
     room = min(len(unlabelled), rows_with_ngrams(unlabelled, configuration.text, _FEATURES))
     even = np.linspace(0, len(unlabelled) - 1, room).astype(np.int64)
@@ -70,7 +74,8 @@ def self_train(
     after = combined(learned)
     fallen = _losses(whole, valid) - _losses(after, valid)
     error = float(fallen.std()) / max(1, len(fallen)) ** 0.5
-    return SelfTrained(learned, after, more, float(fallen.mean()) > error)
+    is_expected = pretrained and len(unlabelled) >= TEXTS_A_ROW * len(train)
+    return SelfTrained(learned, after, more, float(fallen.mean()) > (-error if is_expected else error))
 
 
 def _answered(texts: Sequence[str], whole: Combination, logits: Floats, several: bool) -> Answered:
