@@ -209,6 +209,29 @@ def test_each_half_is_measured_as_it_stands_alone_and_both_join_to_the_whole(tru
 # whole models
 
 
+@pytest.mark.parametrize(
+    ("head", "expected"), [("softmax", 20.0), ("softmax of two", 30.0), ("sigmoid", 30.0), ("sigmoids", 30.0)]
+)
+def test_the_more_labels_the_less_is_a_recurrent_half_pulled_that_was_not_pretrained(
+    monkeypatch: pytest.MonkeyPatch, head: str, expected: float
+) -> None:
+    asked: list[list[float]] = []
+
+    def scales(halves: Any, labels: Any, pulls: list[float]) -> list[float]:
+        asked.append(pulls)
+        return [1.0] * len(pulls)
+
+    monkeypatch.setattr("yeoun.training.combination.fit_scales", scales)
+    rows = make_lists(60) if head == "sigmoids" else make_rows(60) if HEADS[head] == 2 else make_three(60)
+    ngrams = fit_ngrams(rows, TextConfig(word_ngrams=1))
+    width = 1 if head == "sigmoid" else len(rows.label_names)
+    parameters = {"head.weight": np.ones((width, 2), np.float32), "head.bias": np.ones(width, np.float32)}
+    for pretrained in (False, True):
+        combine(np.zeros((60, width), np.float32), parameters, ngrams, rows, True, pretrained)
+        assert asked[0] == [1.0 if pretrained else expected, 1.0]
+        asked.clear()
+
+
 def make_three(count: int, seed: int = 0) -> Dataset:
     texts = [f"{text} {'uvw'[i % 3]}" for i, text in enumerate(make_rows(count, seed).texts)]
     return labelled(texts, [f"label {i % 3}" for i in range(count)])

@@ -29,7 +29,7 @@ from .objective import label_weights
 Floats = npt.NDArray[np.float32]
 _LEAST = 1e-3  # scale of such a half, so that its answers stay what they are
 PULL = 1.0  # on the squared scale of a half of spread 1, against the sum of the rows' losses
-_PULL_BESIDE_NGRAMS = 30.0  # on the recurrent half's
+_PULL_BESIDE_NGRAMS = 60.0  # on the recurrent half's, divided by the classes
 _POWERS = (0.0, 0.25, 0.5, 0.75)  # of evenness
 _TRUST = 0.45  # in n-grams beside a network, of the scale that they would have alone
 
@@ -70,7 +70,8 @@ def combine(
     if ngrams is not None:
         parameters |= ngrams.parameters
         halves["ngrams"] = as_wide(ngrams.score(valid.texts), recurrent.shape[1])
-        pulls = [PULL if pretrained else _PULL_BESIDE_NGRAMS, PULL]
+        classes = 2 if valid.is_multilabel else max(2, recurrent.shape[1])
+        pulls = [PULL if pretrained else _PULL_BESIDE_NGRAMS / classes, PULL]
     if ngrams is not None or calibrate:
         scales = fit_scales(list(halves.values()), valid.targets, pulls)
         if recurrent.shape[1] > 2 and not valid.is_multilabel:
