@@ -8,8 +8,7 @@ The rules, and why:
 - Vocabulary: an entry for every four rows where there are two labels, since common words tell them apart
   and rare ones are learned by heart; for more labels, told apart by rarer words, 20 times the square root
   of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
-- Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are
-  read, of ten labels and more the front, where a text says what it is about.
+- Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
 - N-grams: of words up to 2, beside the network, and of Korean text also of characters up to 4; but in `fast`,
   other text with 3 to 30 labels has those of characters, too (each label has a machine of its own, and with
   characters it takes four times as long). Where two labels of other text have rows enough to learn phrases
@@ -184,7 +183,7 @@ def _lstm(
             vocabulary_size=min(16_000 if korean else 30_000, max(2_000, entries)),
             minimum_count=2,
             maximum_length=max(20, min(longest, needed)),
-            truncate="back" if statistics.classes >= TOPICS else "middle",
+            truncate="middle",
             word_ngrams=3 if many and statistics.classes == 2 and not korean else 2,
             character_ngrams=4 if korean or (thorough and statistics.classes in _SPELLED) else 0,
         ),
