@@ -158,9 +158,8 @@ def test_of_ten_labels_the_most_frequent_words_are_guessed_that_tell_anything(
     ]
     store = stored(*texts)
     number = named(Targets.of(store, store, labels))
-    assert (max(map(len, number)) > 1) == (
-        classes == 9
-    )  # phrases tell labels that may be grades of one thing
+    # Phrases tell labels that may be grades of one thing.
+    assert (max(map(len, number)) > 1) == (classes == 9)
     if classes == 10:
         targets = Targets.topical(store, labels)
         assert set(number) == {(token,) for token in [9, *range(10, 20), *range(30, 35)]}

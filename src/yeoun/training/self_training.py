@@ -74,7 +74,7 @@ def self_train(
     after = combined(learned)
     fallen = _losses(whole, valid) - _losses(after, valid)
     error = float(fallen.std()) / max(1, len(fallen)) ** 0.5
-    is_expected = pretrained and len(unlabelled) >= TEXTS_A_ROW * len(train)
+    is_expected = pretrained and are_enough(len(unlabelled), len(train), pretrained=False)
     return SelfTrained(learned, after, more, float(fallen.mean()) > (-error if is_expected else error))
 
 
