@@ -66,29 +66,30 @@ def test_a_loaded_model_gives_bitwise_the_same_probabilities(
     assert own.tobytes() == again.tobytes()
 
 
-def test_a_model_of_the_first_format_answers_as_it_did_and_stays_what_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_configuration: Configuration
+@pytest.mark.parametrize(("number", "bits"), [(1, 22), (2, 24)])
+def test_a_model_of_an_earlier_format_answers_as_it_did_and_stays_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_configuration: Configuration, number: int, bits: int
 ) -> None:
     learned = fit(make_rows(200), tiny_configuration.with_values({"model.ngrams": True}), precision="fp32")
     assert learned.ngrams is not None
-    buckets, kept = np.unique(learned.ngrams.buckets >> 2, return_index=True)
-    first = NgramIndexer(
-        learned.ngrams.words, learned.ngrams.characters, buckets, learned.ngrams.idf[kept], 22
-    )
+    buckets, kept = np.unique(learned.ngrams.buckets >> (24 - bits), return_index=True)
+    known = replace(learned.ngrams, buckets=buckets, idf=learned.ngrams.idf[kept], bits=bits, jamo=False)
     weights = {**learned.weights, "ngrams.weight": learned.weights["ngrams.weight"][kept]}
-    expected = predict_proba(replace(learned, ngrams=first, weights=weights), TEXTS)
+    expected = predict_proba(replace(learned, ngrams=known, weights=weights), TEXTS)
+    later = ("bits", "jamo") if number == 1 else ("jamo",)
     with monkeypatch.context() as patch:
-        patch.setattr("yeoun.sealed.FORMAT", 1)
-        patch.setattr(NgramIndexer, "arrays", lambda self: {"buckets": self.buckets, "idf": self.idf})
-        save_model(replace(learned, ngrams=first, weights=weights), tmp_path / "old", tmp_path / "saving")
-    assert json.loads((tmp_path / "old" / "config.json").read_bytes())["format"] == 1
+        arrays = {name: each for name, each in known.arrays().items() if name not in later}
+        patch.setattr("yeoun.sealed.FORMAT", number)
+        patch.setattr(NgramIndexer, "arrays", lambda self: arrays)
+        save_model(replace(learned, ngrams=known, weights=weights), tmp_path / "old", tmp_path / "saving")
+    assert json.loads((tmp_path / "old" / "config.json").read_bytes())["format"] == number
     loaded = ModelBundle.load(tmp_path / "old")
     assert predict_proba(loaded, TEXTS).tobytes() == expected.tobytes()
     save_model(loaded, tmp_path / "again", tmp_path / "saving")
     again = ModelBundle.load(tmp_path / "again")
     assert predict_proba(again, TEXTS).tobytes() == expected.tobytes()
     assert again.ngrams is not None
-    assert again.ngrams.bits == 22
+    assert (again.ngrams.bits, again.ngrams.jamo) == (bits, False)
 
 
 def test_a_loaded_model_knows_everything_the_saved_one_knew(
@@ -183,7 +184,7 @@ def test_config_carries_the_hash_of_every_other_file(folder: Path, config: dict[
 def test_config_tells_the_format_the_labels_every_value_and_where_the_model_came_from(
     config: dict[str, Any], tiny_bundle: ModelBundle
 ) -> None:
-    assert config["format"] == 2
+    assert config["format"] == 3
     assert config["labels"] == ["negative", "positive"]
     assert {s: config[s] for s in ("text", "model", "train")} == tiny_bundle.configuration.to_mapping()
     assert config["provenance"]["data"] == make_rows(200).fingerprint()

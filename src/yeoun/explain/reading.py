@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..bundle import ModelBundle
 from ..data.batches import Batch, collate
 from ..data.tokens import TokenStore
-from ..text.ngrams import Located, visible_spans
+from ..text.ngrams import Located
 from .explanation import Scores
 
 Places = npt.NDArray[np.int64]
@@ -68,7 +68,7 @@ def read(bundle: ModelBundle, text: str) -> Reading:
     starts, ends = (np.array([getattr(t, name) for t in tokens], np.int64) for name in ("start", "end"))
     token_ids, ngrams = np.array([t.token_id for t in tokens], np.int32), None
     if bundle.ngrams is not None:
-        ngrams = Ngrams(bundle.ngrams.locate(text), visible_spans(text))
+        ngrams = Ngrams(bundle.ngrams.locate(text), bundle.ngrams.spans(text))
         is_counted = _coverage(ngrams.spans[:, 0], ngrams.spans[:, 1], len(text)) > 0
         is_alone = is_counted & (_coverage(starts, ends, len(text)) == 0)
         edges = np.flatnonzero(np.diff(is_alone, prepend=False, append=False))

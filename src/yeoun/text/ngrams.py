@@ -2,8 +2,10 @@
 
 A text is lower-cased and its white space made single spaces. A word is a run of letters and digits, any
 other visible character stands for itself. Character n-grams run over everything, a space at both ends
-included. All texts of a chunk lie in one array of code points, so that a feature costs a few vector
-operations: a run's hash is a polynomial in its characters (Karp & Rabin 1987), its bucket one of 2^24.
+included; they begin with a character and end with one, but of Hangul with any letter (jamo) of a syllable,
+since that is where endings change. All texts of a chunk lie in one array of code points, so that a feature
+costs a few vector operations: a run's hash is a polynomial in its code points (Karp & Rabin 1987), its
+bucket one of 2^24.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ _BASE = np.uint64(0x0000_0101_0000_01B3)  # of the polynomials
 _ODD = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xBF58_476D_1CE4_E5B9))  # that mix a hash (splitmix64)
 _LONGEST_WORD = 4_096  # characters; those behind count as the last of them
 _BLANK, _NEWLINE = 32, 10
+_SYLLABLES, _FIRST_SYLLABLE = 11_172, 0xAC00  # of Hangul, by initial, vowel and final consonant:
+_FINALS, _VOWELS_AND_FINALS = 28, 21 * 28  # no final is the first of them
+_INITIAL, _VOWEL, _NO_FINAL = 0x1100, 0x1161, 0x11A7  # code points
 
 Rows = npt.NDArray[np.int64]
 Buckets = npt.NDArray[np.int64]
@@ -65,7 +70,7 @@ class NgramIndexer:
 
     words, characters: the longest runs. buckets: int32 [features], rising. idf: float32 [features], the
     smoothed inverse document frequency ln((1 + texts) / (1 + texts with it)) + 1. bits: there are 2^bits
-    buckets, each of them as many of 2^24 that follow each other.
+    buckets, each of them as many of 2^24 that follow each other. jamo: whether Hangul is read by its letters.
     """
 
     words: int
@@ -73,6 +78,7 @@ class NgramIndexer:
     buckets: npt.NDArray[np.int32]
     idf: npt.NDArray[np.float32]
     bits: int = _BITS
+    jamo: bool = True
 
     @classmethod
     def fit(cls, texts: Sequence[str], config: TextConfig, most: int = 2**_BITS) -> NgramIndexer:
@@ -92,18 +98,21 @@ class NgramIndexer:
     def of(cls, config: TextConfig, arrays: Mapping[str, npt.NDArray[Any]]) -> NgramIndexer:
         """Return the indexer of what `arrays` gave."""
         bits = int(arrays["bits"]) if "bits" in arrays else _FIRST_BITS
-        return cls(config.word_ngrams, config.character_ngrams, arrays["buckets"], arrays["idf"], bits)
+        jamo = bool(arrays.get("jamo", False))  # of the first two formats
+        return cls(config.word_ngrams, config.character_ngrams, arrays["buckets"], arrays["idf"], bits, jamo)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what a bundle stores."""
-        return {"buckets": self.buckets, "idf": self.idf, "bits": np.array(self.bits, np.int32)}
+        how = {"bits": np.array(self.bits, np.int32), "jamo": np.array(self.jamo, np.int32)}
+        return {"buckets": self.buckets, "idf": self.idf, **how}
 
     def index(self, texts: Sequence[str]) -> Features:
         """Return the known n-grams of each text, (1 + ln count) * idf, scaled to length 1."""
         return join_features([self._index(chunk) for chunk in chunks(texts)])
 
     def _index(self, texts: Sequence[str]) -> Features:
-        return self._weighted(*count_ngrams(texts, self.words, self.characters, self._ids), len(texts))
+        counted = count_ngrams(texts, self.words, self.characters, self.jamo, self._ids)
+        return self._weighted(*counted, len(texts))
 
     def _weighted(self, rows: Rows, ids: Buckets, counts: Rows, texts: int) -> Features:
         values = (1 + np.log(counts)) * self.idf[ids]
@@ -114,17 +123,27 @@ class NgramIndexer:
 
     def locate(self, text: str) -> Located:
         """Return the known n-grams of `text` where they stand; one of blanks alone ends where it starts."""
-        codes, row = _lines([text])
-        is_visible = (codes != _BLANK) & (codes != _NEWLINE)
+        lines = _lines([text], self.jamo)
+        is_visible = (lines.codes != _BLANK) & (lines.codes != _NEWLINE)
         before = np.concatenate([[0], is_visible.cumsum()])
         found = [np.zeros((3, 0), np.int64)]
-        for starts, ends, hashes in _runs(codes, row, self.words, self.characters):
+        for starts, ends, hashes in _runs(lines, self.words, self.characters):
             ids = self._ids[_buckets(hashes)]
             found.append(np.stack([ids, before[starts], before[ends]])[:, ids >= 0])
         ids, starts, ends = np.concatenate(found, axis=1)
         different, which, counts = np.unique(ids, return_inverse=True, return_counts=True)
         values = self._weighted(np.zeros_like(different), different, counts, 1).values / counts
         return Located(ids.astype(np.int32), values[which], starts, ends)
+
+    def spans(self, text: str) -> npt.NDArray[np.int64]:
+        """Return where in `text`, as typed, each visible character starts and ends that `locate` counts,
+        int64 [visible characters, 2]; those that compose into one share a span, and so do the letters of a
+        syllable."""
+        alignment = align(text)
+        visible = [(i, v) for i, c in enumerate(normalize(text)) for v in c.lower() if not v.isspace()]
+        spans = [(i, i + 1) if alignment is None else alignment.original_span(i, i + 1) for i, _ in visible]
+        letters = _letters(np.array([ord(v) for _, v in visible], np.uint32)) if self.jamo else 1
+        return np.array(spans, np.int64).reshape(-1, 2).repeat(letters, axis=0)
 
     def index_masked(self, located: Located, masked: npt.NDArray[np.bool_]) -> Features:
         """Return the features of a text's variants: those of its `located` n-grams that touch no character
@@ -149,16 +168,20 @@ class NgramIndexer:
 
 
 def count_ngrams(
-    texts: Sequence[str], words: int, characters: int, ids: npt.NDArray[np.int32] | None = None
+    texts: Sequence[str],
+    words: int,
+    characters: int,
+    jamo: bool = True,
+    ids: npt.NDArray[np.int32] | None = None,
 ) -> tuple[Rows, Buckets, npt.NDArray[np.int64]]:
     """Return each different n-gram of each text: its row, its bucket and how often it occurs, by row and
     bucket.
 
-    words, characters: the longest runs. ids: int32 [buckets], what to return in place of a bucket; those of
-    which it is negative are left out.
+    words, characters: the longest runs. jamo: whether Hangul is read by its letters. ids: int32 [buckets],
+    what to return in place of a bucket; those of which it is negative are left out.
     """
     keys = [np.zeros(0, np.int64)]
-    for rows, hashes in hash_runs(texts, words, characters):
+    for rows, hashes in hash_runs(texts, words, characters, jamo):
         found: npt.NDArray[np.integer] = _buckets(hashes)
         if ids is not None:
             found = ids[found]
@@ -171,15 +194,6 @@ def count_ngrams(
     return different >> _BITS, different & (2**_BITS - 1), np.diff(starts, append=len(ordered))
 
 
-def visible_spans(text: str) -> npt.NDArray[np.int64]:
-    """Return where in `text`, as typed, each character starts and ends that `NgramIndexer.locate` counts,
-    int64 [visible characters, 2]; those that compose into one share a span."""
-    alignment = align(text)
-    places = [i for i, c in enumerate(normalize(text)) for lower in c.lower() if not lower.isspace()]
-    spans = [(i, i + 1) if alignment is None else alignment.original_span(i, i + 1) for i in places]
-    return np.array(spans, np.int64).reshape(-1, 2)
-
-
 def join_features(parts: Sequence[Features]) -> Features:
     """Return the features of all parts' texts, in their order."""
     ids, values, offsets = zip(*parts, strict=True)
@@ -187,12 +201,14 @@ def join_features(parts: Sequence[Features]) -> Features:
     return Features(np.concatenate(ids), np.concatenate(values), np.concatenate([[0], lengths.cumsum()]))
 
 
-def hash_runs(texts: Sequence[str], words: int, characters: int) -> Iterator[tuple[Rows, Hashes]]:
-    """Yield row and hash of every run of one word, of two, up to `words`, then of as many characters; rows
-    rise within each length."""
-    codes, row = _lines(texts)
-    for starts, _, hashes in _runs(codes, row, words, characters):
-        yield row[starts], hashes
+def hash_runs(
+    texts: Sequence[str], words: int, characters: int, jamo: bool = False
+) -> Iterator[tuple[Rows, Hashes]]:
+    """Yield row and hash of every run of one word, of two, up to `words`, then of characters, those of as
+    many letters together; rows rise within each length. jamo: whether Hangul is read by its letters."""
+    lines = _lines(texts, jamo)
+    for starts, _, hashes in _runs(lines, words, characters):
+        yield lines.row[starts], hashes
 
 
 def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -207,18 +223,51 @@ def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
     yield waiting
 
 
-def _lines(texts: Iterable[str]) -> tuple[Codes, Rows]:
-    """Return the code points of all texts, each on a line of its own between blanks, and the text of each."""
+class Lines(NamedTuple):
+    """Texts, each on a line of its own between blanks. codes: code points, of Hangul by letters where these
+    are read. row, character: of each code point the text and the character, counted over all."""
+
+    codes: Codes
+    row: Rows
+    character: Rows
+
+
+def _lines(texts: Iterable[str], jamo: bool) -> Lines:
     codes = np.frombuffer("".join(f" {plain(text)} \n" for text in texts).encode("utf-32-le"), np.uint32)
-    return codes, np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE)
+    character = np.arange(len(codes))
+    if jamo:
+        codes, character = _spelled(codes)
+    return Lines(codes, np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE), character)
 
 
-def _runs(codes: Codes, row: Rows, words: int, characters: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
+def _spelled(codes: Codes) -> tuple[Codes, Rows]:
+    """Return the code points with every syllable of Hangul by its two or three letters, as Unicode decomposes
+    it, and which of `codes` each comes from."""
+    letters = _letters(codes)
+    spelled, first = codes.repeat(letters), letters.cumsum() - letters
+    (syllables,) = np.nonzero(letters > 1)
+    at, syllable = first[syllables], codes[syllables] - np.uint32(_FIRST_SYLLABLE)
+    spelled[at] = _INITIAL + syllable // _VOWELS_AND_FINALS
+    spelled[at + 1] = _VOWEL + syllable % _VOWELS_AND_FINALS // _FINALS
+    has_final = letters[syllables] == 3
+    spelled[at[has_final] + 2] = _NO_FINAL + syllable[has_final] % _FINALS
+    return spelled, np.arange(len(codes)).repeat(letters)
+
+
+def _letters(codes: Codes) -> npt.NDArray[np.int64]:
+    """Return how many letters each character has: two or three a syllable of Hangul, else one."""
+    syllable = codes - np.uint32(_FIRST_SYLLABLE)  # of others a large number
+    is_syllable = syllable < _SYLLABLES
+    return 1 + is_syllable.astype(np.int64) + (is_syllable & (syllable % _FINALS > 0))
+
+
+def _runs(lines: Lines, words: int, characters: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
     """Yield start, end and hash of the runs of words, then of characters, those of one length together."""
-    return chain(_word_runs(codes, row, words), _character_runs(codes, row, characters))
+    return chain(_word_runs(lines, words), _character_runs(lines, characters))
 
 
-def _word_runs(codes: Codes, row: Rows, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
+def _word_runs(lines: Lines, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
+    codes, row, _ = lines
     kinds = _kinds()[codes]
     is_letter = kinds == _LETTER
     follows = np.concatenate([np.zeros(1, bool), is_letter[:-1]])
@@ -242,20 +291,27 @@ def _word_runs(codes: Codes, row: Rows, longest: int) -> Iterator[tuple[Rows, Ro
         yield starts[whole], ends[whole + length - 1], hashes[whole] + np.uint64(length)
 
 
-def _character_runs(codes: Codes, row: Rows, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
+def _character_runs(lines: Lines, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
+    codes, row, character = lines
     if not len(codes) or not longest:
         return
-    behind = np.flatnonzero(codes == _NEWLINE)[row] - np.arange(len(codes))  # characters until the line ends
+    begins = np.flatnonzero(np.diff(character, prepend=-1))
+    ends = np.append(begins, [len(codes)] * longest)[longest:]  # of the longest run from each character on
+    room = np.minimum(ends, np.flatnonzero(codes == _NEWLINE)[row[begins]]) - begins
     wide = codes.astype(np.uint64)
-    hashes = np.ones(len(codes), np.uint64)  # so that a NUL in front counts
-    for length in range(1, longest + 1):
-        runs = max(0, len(codes) - length + 1)
-        hashes = hashes[:runs] * _BASE + wide[length - 1 :]
-        is_whole = behind[:runs] >= length
+    hashes, length = np.ones(len(begins), np.uint64), 0  # so that a NUL in front counts
+    while True:
+        length += 1
+        if len(whole := np.flatnonzero(room >= length)) < len(room):
+            begins, room, hashes = begins[whole], room[whole], hashes[whole]
+        if not len(begins):
+            return
+        hashes = hashes * _BASE + wide[begins + (length - 1)]
+        starts, found = begins, hashes
         if length == 1:
-            is_whole &= codes != _BLANK
-        whole = np.flatnonzero(is_whole)
-        yield whole, whole + length, hashes[whole] + np.uint64(1000 + length)
+            is_visible = np.flatnonzero(codes[begins] != _BLANK)
+            starts, found = begins[is_visible], hashes[is_visible]
+        yield starts, starts + length, found + np.uint64(1000 + length)
 
 
 def _buckets(hashes: Hashes) -> Buckets:
