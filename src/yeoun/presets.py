@@ -20,15 +20,16 @@ The rules, and why:
 - Epochs: fewer rows, more passes. Except in `fast`, each batch is learned from a second time, on shifted
   embeddings: of two labels, and of more by what was pretrained, since else that brings nothing.
 - Text first: `accurate`, and of two labels with 500 steps of text `balanced`, first learns from all texts,
-  labelled or not, what a piece of a text says of its rest, in as many passes as come to 12,000 steps; one
-  at least, and at most two over 500 steps of two labels, six of ten labels and more, and else four, since
-  then texts are learned by heart: ten minutes on a core, more for millions of texts. The pieces have 16
-  tokens of two labels, 64 of ten and more, and else 32, since a word tells less of a topic. Its network has
-  128 units and its vocabulary is as large as may be, since labels do not teach them. Labels of fewer than
-  50,000 rows shall not unteach what is there: half the learning rate and half the passes, of 3 to 30 labels
-  and fewer than 20,000 rows beside the n-grams (five more machines a label); of two labels after 500 steps a
-  pass a tenth of the rate, three passes beside the n-grams, less noise and no shifted embeddings. Fewer than
-  500 steps in all teach nothing and are left out.
+  labelled or not, what a piece of a text says of its rest, in as many passes as come to 24,000 steps; one
+  at least, and at most four, six of ten labels and more, and two over 500 steps of two labels where fewer
+  than 50,000 rows are to teach the labels gently, since then texts are learned by heart: a quarter of an
+  hour on a core, more for millions of texts. The pieces have 16 tokens of two labels, 64 of ten and more,
+  and else 32, since a word tells less of a topic. Its network has 128 units and its vocabulary is as large
+  as may be, since labels do not teach them. 50,000 rows and more teach labels in passes over a million rows,
+  three to eight. Fewer shall not unteach what is there: half the learning rate and half the passes, of 3 to
+  30 labels and fewer than 20,000 rows beside the n-grams (five more machines a label); of two labels after
+  500 steps a pass a tenth of the rate, three passes beside the n-grams, less noise and no shifted
+  embeddings. Fewer than 500 steps in all teach nothing and are left out.
 - `accurate` reads more of long texts than `balanced`.
 """
 
@@ -52,9 +53,11 @@ from .errors import ConfigError
 _TOKENS_PER_WORD = {"words": 1.3, "unigram": 2.5, "characters": 6.5}
 _SPELLED = range(3, 31)  # labels
 _SHIFT = 0.25  # of a token's norm
-_STEPS, _FEWEST_STEPS = 12_000, 500  # of pretraining, at most and at least: 35 ms a step on one core
+_STEPS, _FEWEST_STEPS = 24_000, 500  # of pretraining, at most and at least: 35 ms a step on one core
 _MANY_STEPS = 500  # in a pass over texts of two labels, from which on
-_PASSES_OF_MANY, _PASSES, _PASSES_OF_TOPICS = 2, 4, 6  # at most
+_PASSES, _PASSES_OF_TOPICS, _PASSES_BEFORE_GENTLE = 4, 6, 2  # at most
+_MANY_ROWS = 50_000  # that teach the labels anew,
+_ROWS_OF_MANY, _EPOCHS_OF_MANY = 1_000_000, range(3, 9)  # in passes that come to so many rows
 _PIECE_OF_TWO, _PIECE, _PIECE_OF_TOPICS = 16, 32, 64  # tokens
 
 
@@ -109,9 +112,10 @@ def resolve(name: str, statistics: RowStatistics) -> Configuration:
 
 def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration:
     """Return `base` with pretraining, where there is text enough."""
-    much = _has_much_to_tell(base, statistics)
+    anew = statistics.rows >= _MANY_ROWS
+    gentle = not anew and _has_much_to_tell(base, statistics)
     steps = _steps_of_a_pass(base, statistics)
-    most = _PASSES_OF_MANY if much else _PASSES if statistics.classes < TOPICS else _PASSES_OF_TOPICS
+    most = _PASSES_OF_TOPICS if statistics.classes >= TOPICS else _PASSES_BEFORE_GENTLE if gentle else _PASSES
     passes = max(1, min(most, round(_STEPS / max(1.0, steps))))
     if passes * steps < _FEWEST_STEPS or statistics.mean_words < 2:
         return base
@@ -124,15 +128,17 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
         "train.pretrain_piece": _longest_piece(statistics),
         "train.adversarial": _SHIFT,
     }
-    if statistics.rows >= 50_000:
-        return base.with_values(values)
-    if not much:
+    if anew:
+        passes = round(_ROWS_OF_MANY / statistics.rows)
+        epochs = min(max(passes, _EPOCHS_OF_MANY.start), _EPOCHS_OF_MANY[-1])
+        return base.with_values(values | {"train.epochs": epochs})
+    if not gentle:
         slower = {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}
         beside = {"train.beside_ngrams": statistics.classes in _SPELLED and statistics.rows < 20_000}
         return base.with_values(values | slower | beside)
     noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.0}
-    gentle = {"train.learning_rate": 2e-4, "train.epochs": 3, "train.adversarial": 0.0}
-    return base.with_values(values | noise | gentle | {"train.beside_ngrams": True})
+    slow = {"train.learning_rate": 2e-4, "train.epochs": 3, "train.adversarial": 0.0}
+    return base.with_values(values | noise | slow | {"train.beside_ngrams": True})
 
 
 def _has_much_to_tell(base: Configuration, statistics: RowStatistics) -> bool:
