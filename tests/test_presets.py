@@ -171,7 +171,7 @@ def test_many_rows_teach_labels_in_passes_over_a_million_after_text_alone() -> N
     ]
     assert [train.epochs for train in asked] == [8, 5, 3]
     assert [train.pretrain_epochs for train in asked] == [4, 4, 3]
-    assert resolve("accurate", rows(49_999, mean=30.0)).train.pretrain_epochs == 2
+    assert resolve("accurate", rows(49_999, mean=230.0)).train.pretrain_epochs == 2
 
 
 def test_accurate_keeps_what_was_pretrained_where_rows_are_few_and_counts_texts_without_labels() -> None:
