@@ -217,7 +217,8 @@ def test_the_more_labels_the_less_is_a_recurrent_half_pulled_that_was_not_pretra
 ) -> None:
     asked: list[list[float]] = []
 
-    def scales(halves: Any, labels: Any, pulls: list[float]) -> list[float]:
+    def scales(halves: Any, labels: Any, pulls: list[float], together: float = 0.0) -> list[float]:
+        assert (together > 0) == (pretrained and len(halves) == 2)
         asked.append(pulls)
         return [1.0] * len(pulls)
 

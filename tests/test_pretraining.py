@@ -24,7 +24,7 @@ from yeoun.inference import answer, torch_forward
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.two_views import TwoViewModel
 from yeoun.pretrained import Pretrained
-from yeoun.training.combination import Combination, combine
+from yeoun.training.combination import Combination, combine, fit_scales
 from yeoun.training.fit import fit
 from yeoun.training.head import _some, _summaries, start_head
 from yeoun.training.loop import IndexedRows
@@ -455,6 +455,23 @@ def test_a_pretrained_half_counts_for_more_beside_ngrams_of_few_rows() -> None:
         for pretrained in (False, True)
     ]
     assert 0 < scales[0] < scales[1]
+
+
+def test_few_validation_rows_do_not_say_alone_which_half_is_the_better_one() -> None:
+    draw = np.random.default_rng(0)
+    labels = np.arange(4_000) % 2
+    better, worse = (
+        np.stack([-score, score], 1).astype(np.float32)
+        for score in ((2 * labels - 1) * share + draw.normal(size=4_000) for share in (1.0, 0.6))
+    )
+
+    def ratio(rows: int, together: float) -> float:
+        first, second = fit_scales([better[:rows], worse[:rows]], labels[:rows], [1.0, 1.0], together)
+        return first * float(better[:rows].std()) / (second * float(worse[:rows].std()))
+
+    assert 1 < ratio(30, 6.0) < 0.9 * ratio(30, 0.0)
+    assert ratio(4_000, 6.0) == pytest.approx(ratio(4_000, 0.0), rel=0.02)
+    assert ratio(30, 1e6) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_a_model_that_was_pretrained_begins_with_the_fitted_head(monkeypatch: pytest.MonkeyPatch) -> None:

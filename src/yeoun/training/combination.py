@@ -4,8 +4,9 @@ trusted, as the validation rows say.
 Scaling the logits by one number is temperature scaling (Guo et al. 2017), which changes no label; scaling the
 two halves weighs them as well. Both minimise the log loss, with a pull towards zero, so that a few validation
 rows cannot make a model sure of itself; a strong one on a recurrent half beside n-grams that was not
-pretrained, since of few rows it learns less than they do, and few validation rows do not show it. Of more
-than two classes the sum is then evened out (see `evaluation.evenness`). What these rows say of the
+pretrained, since of few rows it learns less than they do, and few validation rows do not show it. One that
+was is as good as they are, as far as anybody knows before, so that both are pulled towards each other. Of
+more than two classes the sum is then evened out (see `evaluation.evenness`). What these rows say of the
 probabilities afterwards is a little too good, as of every choice made on them.
 """
 
@@ -30,6 +31,7 @@ Floats = npt.NDArray[np.float32]
 _LEAST = 1e-3  # scale of such a half, so that its answers stay what they are
 PULL = 1.0  # on the squared scale of a half of spread 1, against the sum of the rows' losses
 _PULL_BESIDE_NGRAMS = 60.0  # on the recurrent half's, divided by the classes
+_PULL_TOGETHER = 6.0  # on those of a pretrained half and n-grams, towards their mean
 _POWERS = (0.0, 0.25, 0.5, 0.75)  # of evenness
 _TRUST = 0.45  # in n-grams beside a network, of the scale that they would have alone
 
@@ -65,15 +67,16 @@ def combine(
     calibrate: scale the recurrent half also where it stands alone. pretrained: it has learned from text alone
     before, and of few rows is the better half.
     """
-    halves, pulls = {"head": recurrent}, [PULL]
+    halves, pulls, together = {"head": recurrent}, [PULL], 0.0
     parameters, evenness, applied = dict(parameters), EVEN, [np.float32(1.0), np.float32(1.0)]
     if ngrams is not None:
         parameters |= ngrams.parameters
         halves["ngrams"] = as_wide(ngrams.score(valid.texts), recurrent.shape[1])
         classes = 2 if valid.is_multilabel else max(2, recurrent.shape[1])
         pulls = [PULL if pretrained else _PULL_BESIDE_NGRAMS / classes, PULL]
+        together = _PULL_TOGETHER if pretrained else 0.0
     if ngrams is not None or calibrate:
-        scales = fit_scales(list(halves.values()), valid.targets, pulls)
+        scales = fit_scales(list(halves.values()), valid.targets, pulls, together)
         if recurrent.shape[1] > 2 and not valid.is_multilabel:
             whole = np.tensordot(np.array(scales, np.float32), np.stack(list(halves.values())), 1)
             evenness, further = fit_evenness(whole, valid.targets)
@@ -120,10 +123,11 @@ def as_wide(scores: Floats, width: int) -> Floats:
 
 
 def fit_scales(
-    halves: Sequence[Floats], labels: npt.NDArray[np.int64], pulls: Sequence[float]
+    halves: Sequence[Floats], labels: npt.NDArray[np.int64], pulls: Sequence[float], together: float = 0.0
 ) -> list[float]:
     """Return the scale, above 0, of each of `halves`, logits [rows, C] (or of a sigmoid [rows, 1]), under
-    which their sum predicts `labels` best, each pulled towards 0."""
+    which their sum predicts `labels` best, each pulled towards 0, and all `together`, their spreads being
+    1."""
     from scipy.optimize import minimize
     from scipy.special import expit, logsumexp, softmax
 
@@ -143,8 +147,11 @@ def fit_scales(
             losses, excess = np.logaddexp(0, logits) - truth * logits, expit(logits) - truth
         else:
             losses, excess = logsumexp(logits, 1) - (truth * logits).sum(1), softmax(logits, 1) - truth
-        slopes = (scaled * excess).sum((1, 2)) / losses.size + 2 * pull * scales
-        return float(losses.mean() + (pull * np.square(scales)).sum()), slopes
+        apart = scales - scales.mean()
+        pulled = (pull * np.square(scales)).sum() + together / len(labels) * np.square(apart).sum()
+        slopes = (scaled * excess).sum((1, 2)) / losses.size
+        slopes += 2 * (pull * scales + together / len(labels) * apart)
+        return float(losses.mean() + pulled), slopes
 
     bounds = [(_LEAST, None)] * len(halves)
     found = minimize(loss, np.ones(len(halves)), jac=True, method="L-BFGS-B", bounds=bounds)
