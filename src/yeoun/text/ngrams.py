@@ -25,7 +25,7 @@ from .normalization import align, normalize, plain
 
 _BITS = 24
 _FIRST_BITS = 22  # of bundles that do not say: format 1
-_CHUNK = 2**19  # characters of texts that are counted together, at some 200 bytes each
+_CHUNK = 2**17  # characters of texts that are counted together, so few that a core keeps them near
 _BASE = np.uint64(0x0000_0101_0000_01B3)  # of the polynomials
 _ODD = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xBF58_476D_1CE4_E5B9))  # that mix a hash (splitmix64)
 _LONGEST_WORD = 4_096  # characters; those behind count as the last of them
@@ -115,7 +115,8 @@ class NgramIndexer:
         return self._weighted(*counted, len(texts))
 
     def _weighted(self, rows: Rows, ids: Buckets, counts: Rows, texts: int) -> Features:
-        values = (1 + np.log(counts)) * self.idf[ids]
+        grown = 1 + np.log(np.arange(1, counts.max(initial=0) + 1))
+        values = grown[counts - 1] * self.idf[ids]
         lengths = np.sqrt(np.bincount(rows, values * values, minlength=texts))
         values /= lengths[rows]
         offsets = np.concatenate([[0], np.bincount(rows, minlength=texts).cumsum()])
@@ -185,8 +186,8 @@ def count_ngrams(
         found: npt.NDArray[np.integer] = _buckets(hashes)
         if ids is not None:
             found = ids[found]
-            is_known = found >= 0
-            rows, found = rows[is_known], found[is_known]
+            known = np.flatnonzero(found >= 0)
+            rows, found = rows[known], found[known]
         keys.append(rows << _BITS | found)
     ordered = np.sort(np.concatenate(keys))
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
