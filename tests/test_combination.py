@@ -223,6 +223,7 @@ def test_the_more_labels_the_less_is_a_recurrent_half_pulled_that_was_not_pretra
         return [1.0] * len(pulls)
 
     monkeypatch.setattr("yeoun.training.combination.fit_scales", scales)
+    monkeypatch.setattr("yeoun.training.combination._PULL_OF_MANY", 60.0)  # so that three are many
     rows = make_lists(60) if head == "sigmoids" else make_rows(60) if HEADS[head] == 2 else make_three(60)
     ngrams = fit_ngrams(rows, TextConfig(word_ngrams=1))
     width = 1 if head == "sigmoid" else len(rows.label_names)

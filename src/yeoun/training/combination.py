@@ -30,7 +30,7 @@ from .objective import label_weights
 Floats = npt.NDArray[np.float32]
 _LEAST = 1e-3  # scale of such a half, so that its answers stay what they are
 PULL = 1.0  # on the squared scale of a half of spread 1, against the sum of the rows' losses
-_PULL_BESIDE_NGRAMS = 60.0  # on the recurrent half's, divided by the classes
+_PULL_BESIDE_NGRAMS, _PULL_OF_MANY = 30.0, 200.0  # on the recurrent half's; at most this by the classes
 _PULL_TOGETHER = 6.0  # on those of a pretrained half and n-grams, towards their mean
 _POWERS = (0.0, 0.25, 0.5, 0.75)  # of evenness
 _TRUST = 0.45  # in n-grams beside a network, of the scale that they would have alone
@@ -73,7 +73,7 @@ def combine(
         parameters |= ngrams.parameters
         halves["ngrams"] = as_wide(ngrams.score(valid.texts), recurrent.shape[1])
         classes = 2 if valid.is_multilabel else max(2, recurrent.shape[1])
-        pulls = [PULL if pretrained else _PULL_BESIDE_NGRAMS / classes, PULL]
+        pulls = [PULL if pretrained else min(_PULL_BESIDE_NGRAMS, _PULL_OF_MANY / classes), PULL]
         together = _PULL_TOGETHER if pretrained else 0.0
     if ngrams is not None or calibrate:
         scales = fit_scales(list(halves.values()), valid.targets, pulls, together)
