@@ -210,7 +210,14 @@ def test_each_half_is_measured_as_it_stands_alone_and_both_join_to_the_whole(tru
 
 
 @pytest.mark.parametrize(
-    ("head", "expected"), [("softmax", 20.0), ("softmax of two", 30.0), ("sigmoid", 30.0), ("sigmoids", 30.0)]
+    ("head", "expected"),
+    [
+        ("softmax of ten", 20.0),
+        ("softmax", 30.0),
+        ("softmax of two", 30.0),
+        ("sigmoid", 30.0),
+        ("sigmoids", 30.0),
+    ],
 )
 def test_the_more_labels_the_less_is_a_recurrent_half_pulled_that_was_not_pretrained(
     monkeypatch: pytest.MonkeyPatch, head: str, expected: float
@@ -223,8 +230,7 @@ def test_the_more_labels_the_less_is_a_recurrent_half_pulled_that_was_not_pretra
         return [1.0] * len(pulls)
 
     monkeypatch.setattr("yeoun.training.combination.fit_scales", scales)
-    monkeypatch.setattr("yeoun.training.combination._PULL_OF_MANY", 60.0)  # so that three are many
-    rows = make_lists(60) if head == "sigmoids" else make_rows(60) if HEADS[head] == 2 else make_three(60)
+    rows = MAKE.get(head, make_ten)(60)
     ngrams = fit_ngrams(rows, TextConfig(word_ngrams=1))
     width = 1 if head == "sigmoid" else len(rows.label_names)
     parameters = {"head.weight": np.ones((width, 2), np.float32), "head.bias": np.ones(width, np.float32)}
@@ -237,6 +243,10 @@ def test_the_more_labels_the_less_is_a_recurrent_half_pulled_that_was_not_pretra
 def make_three(count: int, seed: int = 0) -> Dataset:
     texts = [f"{text} {'uvw'[i % 3]}" for i, text in enumerate(make_rows(count, seed).texts)]
     return labelled(texts, [f"label {i % 3}" for i in range(count)])
+
+
+def make_ten(count: int) -> Dataset:
+    return labelled(make_rows(count).texts, [f"label {i % 10}" for i in range(count)])
 
 
 MAKE: dict[str, Callable[..., Dataset]] = {

@@ -56,8 +56,8 @@ _SHIFT = 0.25  # of a token's norm
 _STEPS, _FEWEST_STEPS = 24_000, 500  # of pretraining, at most and at least: 35 ms a step on one core
 _MANY_STEPS = 500  # in a pass over texts of two labels, from which on
 _PASSES, _PASSES_OF_TOPICS, _PASSES_BEFORE_GENTLE = 4, 6, 2  # at most
-_MANY_ROWS = 50_000  # that teach the labels anew,
-_ROWS_OF_MANY, _EPOCHS_OF_MANY = 1_000_000, range(3, 9)  # in passes that come to so many rows
+_ANEW = 50_000  # rows, from which on they teach the labels anew,
+_ROWS_ANEW, _EPOCHS_ANEW = 1_000_000, range(3, 9)  # in passes that come to so many rows
 _PIECE_OF_TWO, _PIECE, _PIECE_OF_TOPICS = 16, 32, 64  # tokens
 
 
@@ -112,7 +112,7 @@ def resolve(name: str, statistics: RowStatistics) -> Configuration:
 
 def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration:
     """Return `base` with pretraining, where there is text enough."""
-    anew = statistics.rows >= _MANY_ROWS
+    anew = statistics.rows >= _ANEW
     gentle = not anew and _has_much_to_tell(base, statistics)
     steps = _steps_of_a_pass(base, statistics)
     most = _PASSES_OF_TOPICS if statistics.classes >= TOPICS else _PASSES_BEFORE_GENTLE if gentle else _PASSES
@@ -129,8 +129,8 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
         "train.adversarial": _SHIFT,
     }
     if anew:
-        passes = round(_ROWS_OF_MANY / statistics.rows)
-        epochs = min(max(passes, _EPOCHS_OF_MANY.start), _EPOCHS_OF_MANY[-1])
+        wanted = round(_ROWS_ANEW / statistics.rows)
+        epochs = min(max(wanted, _EPOCHS_ANEW.start), _EPOCHS_ANEW[-1])
         return base.with_values(values | {"train.epochs": epochs})
     if not gentle:
         slower = {"train.learning_rate": 1e-3, "train.epochs": max(2, base.train.epochs // 2)}

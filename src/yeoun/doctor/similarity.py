@@ -64,7 +64,7 @@ def _sets(texts: Sequence[str]) -> Any:
     words, characters = (0, 2) if analyzer_of(texts) == "char" else (2, 0)
     rows, hashes, before = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)], 0
     for chunk in chunks(texts):
-        for length, (row, found) in enumerate(hash_runs(chunk, words, characters), 1):
+        for length, (row, found) in enumerate(hash_runs(chunk, words, characters, jamo=False), 1):
             if length == 2:
                 rows.append(row + before)
                 hashes.append(found)

@@ -28,7 +28,7 @@ _FIRST_BITS = 22  # of bundles that do not say: format 1
 _CHUNK = 2**17  # characters of texts that are counted together, so few that a core keeps them near
 _BASE = np.uint64(0x0000_0101_0000_01B3)  # of the polynomials
 _ODD = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xBF58_476D_1CE4_E5B9))  # that mix a hash (splitmix64)
-_LONGEST_WORD = 4_096  # characters; those behind count as the last of them
+_LONGEST_WORD = 4_096  # code points; those behind count as the last of them
 _BLANK, _NEWLINE = 32, 10
 _SYLLABLES, _FIRST_SYLLABLE = 11_172, 0xAC00  # of Hangul, by initial, vowel and final consonant:
 _FINALS, _VOWELS_AND_FINALS = 28, 21 * 28  # no final is the first of them
@@ -55,7 +55,7 @@ class Located(NamedTuple):
     """The known n-grams of one text where they stand, each as often as it occurs.
 
     ids: int32. values: float64, the part of the feature's value in the text that falls to this occurrence.
-    starts, ends: int64, of the text's visible characters (`visible_spans`) the first and past the last one.
+    starts, ends: int64, of the text's visible characters (`NgramIndexer.spans`) the first and past the last.
     """
 
     ids: npt.NDArray[np.int32]
@@ -103,8 +103,12 @@ class NgramIndexer:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what a bundle stores."""
-        how = {"bits": np.array(self.bits, np.int32), "jamo": np.array(self.jamo, np.int32)}
-        return {"buckets": self.buckets, "idf": self.idf, **how}
+        return {
+            "buckets": self.buckets,
+            "idf": self.idf,
+            "bits": np.array(self.bits, np.int32),
+            "jamo": np.array(self.jamo, np.int32),
+        }
 
     def index(self, texts: Sequence[str]) -> Features:
         """Return the known n-grams of each text, (1 + ln count) * idf, scaled to length 1."""
@@ -202,9 +206,7 @@ def join_features(parts: Sequence[Features]) -> Features:
     return Features(np.concatenate(ids), np.concatenate(values), np.concatenate([[0], lengths.cumsum()]))
 
 
-def hash_runs(
-    texts: Sequence[str], words: int, characters: int, jamo: bool = False
-) -> Iterator[tuple[Rows, Hashes]]:
+def hash_runs(texts: Sequence[str], words: int, characters: int, jamo: bool) -> Iterator[tuple[Rows, Hashes]]:
     """Yield row and hash of every run of one word, of two, up to `words`, then of characters, those of as
     many letters together; rows rise within each length. jamo: whether Hangul is read by its letters."""
     lines = _lines(texts, jamo)
@@ -237,14 +239,13 @@ def _lines(texts: Iterable[str], jamo: bool) -> Lines:
     codes = np.frombuffer("".join(f" {plain(text)} \n" for text in texts).encode("utf-32-le"), np.uint32)
     character = np.arange(len(codes))
     if jamo:
-        codes, character = _spelled(codes)
+        letters = _letters(codes)
+        codes, character = _spelled(codes, letters), character.repeat(letters)
     return Lines(codes, np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE), character)
 
 
-def _spelled(codes: Codes) -> tuple[Codes, Rows]:
-    """Return the code points with every syllable of Hangul by its two or three letters, as Unicode decomposes
-    it, and which of `codes` each comes from."""
-    letters = _letters(codes)
+def _spelled(codes: Codes, letters: npt.NDArray[np.int64]) -> Codes:
+    """Return the code points with every syllable of Hangul by its `letters`, as Unicode decomposes it."""
     spelled, first = codes.repeat(letters), letters.cumsum() - letters
     (syllables,) = np.nonzero(letters > 1)
     at, syllable = first[syllables], codes[syllables] - np.uint32(_FIRST_SYLLABLE)
@@ -252,7 +253,7 @@ def _spelled(codes: Codes) -> tuple[Codes, Rows]:
     spelled[at + 1] = _VOWEL + syllable % _VOWELS_AND_FINALS // _FINALS
     has_final = letters[syllables] == 3
     spelled[at[has_final] + 2] = _NO_FINAL + syllable[has_final] % _FINALS
-    return spelled, np.arange(len(codes)).repeat(letters)
+    return spelled
 
 
 def _letters(codes: Codes) -> npt.NDArray[np.int64]:

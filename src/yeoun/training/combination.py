@@ -65,7 +65,7 @@ def combine(
 
     recurrent: its logits on the validation rows, [rows, C] (of a sigmoid [rows, 1]), from `parameters`.
     calibrate: scale the recurrent half also where it stands alone. pretrained: it has learned from text alone
-    before, and of few rows is the better half.
+    before, and is as good a half as they are where rows are few.
     """
     halves, pulls, together = {"head": recurrent}, [PULL], 0.0
     parameters, evenness, applied = dict(parameters), EVEN, [np.float32(1.0), np.float32(1.0)]
