@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..evaluation.linear import analyzer_of
-from ..text.ngrams import chunks, hash_runs
+from ..text.ngrams import chunks
+from ..text.runs import hash_runs
 
 SIMILAR = 0.8  # from which on two texts are called nearly the same
 _MEETINGS = 5_000_000  # of texts in their rarest pairs, that are looked at together

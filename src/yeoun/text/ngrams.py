@@ -1,43 +1,26 @@
 """N-grams of words and of characters, straight from the texts, as weighted features of a linear model.
 
-A text is lower-cased and its white space made single spaces. A word is a run of letters and digits, any
-other visible character stands for itself. Character n-grams run over everything, a space at both ends
-included; they begin with a character and end with one, but of Hangul with any letter (jamo) of a syllable,
-since that is where endings change. All texts of a chunk lie in one array of code points, so that a feature
-costs a few vector operations: a run's hash is a polynomial in its code points (Karp & Rabin 1987), its
-bucket one of 2^24.
+They are the runs of `text.runs`; the bucket of a run's hash is one of 2^24.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from itertools import chain
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..config import TextConfig
-from .normalization import align, normalize, plain
+from .normalization import align, normalize
+from .runs import Hashes, Rows, hash_runs, letters_of, mixed, read_lines, runs_of
 
 _BITS = 24
 _FIRST_BITS = 22  # of bundles that do not say: format 1
 _CHUNK = 2**17  # characters of texts that are counted together, so few that a core keeps them near
-_BASE = np.uint64(0x0000_0101_0000_01B3)  # of the polynomials
-_ODD = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xBF58_476D_1CE4_E5B9))  # that mix a hash (splitmix64)
-_LONGEST_WORD = 4_096  # code points; those behind count as the last of them
-_BLANK, _NEWLINE = 32, 10
-_SYLLABLES, _FIRST_SYLLABLE = 11_172, 0xAC00  # of Hangul, by initial, vowel and final consonant:
-_FINALS, _VOWELS_AND_FINALS = 28, 21 * 28  # no final is the first of them
-_INITIAL, _VOWEL, _NO_FINAL = 0x1100, 0x1161, 0x11A7  # code points
-
-Rows = npt.NDArray[np.int64]
 Buckets = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint64]
-Codes = npt.NDArray[np.uint32]
 
 
 class Features(NamedTuple):
@@ -128,11 +111,10 @@ class NgramIndexer:
 
     def locate(self, text: str) -> Located:
         """Return the known n-grams of `text` where they stand; one of blanks alone ends where it starts."""
-        lines = _lines([text], self.jamo)
-        is_visible = (lines.codes != _BLANK) & (lines.codes != _NEWLINE)
-        before = np.concatenate([[0], is_visible.cumsum()])
+        lines = read_lines([text], self.jamo)
+        before = np.concatenate([[0], lines.is_visible.cumsum()])
         found = [np.zeros((3, 0), np.int64)]
-        for starts, ends, hashes in _runs(lines, self.words, self.characters):
+        for starts, ends, hashes in runs_of(lines, self.words, self.characters):
             ids = self._ids[_buckets(hashes)]
             found.append(np.stack([ids, before[starts], before[ends]])[:, ids >= 0])
         ids, starts, ends = np.concatenate(found, axis=1)
@@ -147,7 +129,7 @@ class NgramIndexer:
         alignment = align(text)
         visible = [(i, v) for i, c in enumerate(normalize(text)) for v in c.lower() if not v.isspace()]
         spans = [(i, i + 1) if alignment is None else alignment.original_span(i, i + 1) for i, _ in visible]
-        letters = _letters(np.array([ord(v) for _, v in visible], np.uint32)) if self.jamo else 1
+        letters = letters_of(np.array([ord(v) for _, v in visible], np.uint32)) if self.jamo else 1
         return np.array(spans, np.int64).reshape(-1, 2).repeat(letters, axis=0)
 
     def index_masked(self, located: Located, masked: npt.NDArray[np.bool_]) -> Features:
@@ -206,14 +188,6 @@ def join_features(parts: Sequence[Features]) -> Features:
     return Features(np.concatenate(ids), np.concatenate(values), np.concatenate([[0], lengths.cumsum()]))
 
 
-def hash_runs(texts: Sequence[str], words: int, characters: int, jamo: bool) -> Iterator[tuple[Rows, Hashes]]:
-    """Yield row and hash of every run of one word, of two, up to `words`, then of characters, those of as
-    many letters together; rows rise within each length. jamo: whether Hangul is read by its letters."""
-    lines = _lines(texts, jamo)
-    for starts, _, hashes in _runs(lines, words, characters):
-        yield lines.row[starts], hashes
-
-
 def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
     """Yield the texts in order, so many at a time as are counted together; an empty chunk may end them."""
     waiting, characters = [], 0
@@ -226,123 +200,5 @@ def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
     yield waiting
 
 
-class Lines(NamedTuple):
-    """Texts, each on a line of its own between blanks. codes: code points, of Hangul by letters where these
-    are read. row, character: of each code point the text and the character, counted over all."""
-
-    codes: Codes
-    row: Rows
-    character: Rows
-
-
-def _lines(texts: Iterable[str], jamo: bool) -> Lines:
-    codes = np.frombuffer("".join(f" {plain(text)} \n" for text in texts).encode("utf-32-le"), np.uint32)
-    character = np.arange(len(codes))
-    if jamo:
-        letters = _letters(codes)
-        codes, character = _spelled(codes, letters), character.repeat(letters)
-    return Lines(codes, np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE), character)
-
-
-def _spelled(codes: Codes, letters: npt.NDArray[np.int64]) -> Codes:
-    """Return the code points with every syllable of Hangul by its `letters`, as Unicode decomposes it."""
-    spelled, first = codes.repeat(letters), letters.cumsum() - letters
-    (syllables,) = np.nonzero(letters > 1)
-    at, syllable = first[syllables], codes[syllables] - np.uint32(_FIRST_SYLLABLE)
-    spelled[at] = _INITIAL + syllable // _VOWELS_AND_FINALS
-    spelled[at + 1] = _VOWEL + syllable % _VOWELS_AND_FINALS // _FINALS
-    has_final = letters[syllables] == 3
-    spelled[at[has_final] + 2] = _NO_FINAL + syllable[has_final] % _FINALS
-    return spelled
-
-
-def _letters(codes: Codes) -> npt.NDArray[np.int64]:
-    """Return how many letters each character has: two or three a syllable of Hangul, else one."""
-    syllable = codes - np.uint32(_FIRST_SYLLABLE)  # of others a large number
-    is_syllable = syllable < _SYLLABLES
-    return 1 + is_syllable.astype(np.int64) + (is_syllable & (syllable % _FINALS > 0))
-
-
-def _runs(lines: Lines, words: int, characters: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
-    """Yield start, end and hash of the runs of words, then of characters, those of one length together."""
-    return chain(_word_runs(lines, words), _character_runs(lines, characters))
-
-
-def _word_runs(lines: Lines, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
-    codes, row, _ = lines
-    kinds = _kinds()[codes]
-    is_letter = kinds == _LETTER
-    follows = np.concatenate([np.zeros(1, bool), is_letter[:-1]])
-    starts = np.flatnonzero((is_letter & ~follows) | (kinds == _SIGN))
-    if not len(starts) or not longest:
-        return
-    word = (np.bincount(starts, minlength=len(codes)).cumsum() - 1).clip(0)
-    place = (np.arange(len(codes)) - starts[word]).clip(0, _LONGEST_WORD - 1)
-    terms = np.where(kinds == _SPACE, 0, codes).astype(np.uint64) * _powers()[place]
-    # Mixed, since in a sum of polynomials "he is" would equal "me in": h + s is m + n.
-    hash_of_word = _mixed(np.add.reduceat(terms, starts))
-    row_of_word = row[starts]
-    ends = np.flatnonzero((is_letter & ~np.append(is_letter[1:], False)) | (kinds == _SIGN)) + 1
-    hashes = np.zeros(len(starts), np.uint64)
-    for length in range(1, longest + 1):
-        runs = len(starts) - length + 1
-        if runs <= 0:
-            return
-        hashes = hashes[:runs] * _BASE + hash_of_word[length - 1 :]
-        whole = np.flatnonzero(row_of_word[length - 1 :] == row_of_word[:runs])
-        yield starts[whole], ends[whole + length - 1], hashes[whole] + np.uint64(length)
-
-
-def _character_runs(lines: Lines, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
-    codes, row, character = lines
-    if not len(codes) or not longest:
-        return
-    begins = np.flatnonzero(np.diff(character, prepend=-1))
-    ends = np.append(begins, [len(codes)] * longest)[longest:]  # of the longest run from each character on
-    room = np.minimum(ends, np.flatnonzero(codes == _NEWLINE)[row[begins]]) - begins
-    wide = codes.astype(np.uint64)
-    hashes, length = np.ones(len(begins), np.uint64), 0  # so that a NUL in front counts
-    while True:
-        length += 1
-        if len(whole := np.flatnonzero(room >= length)) < len(room):
-            begins, room, hashes = begins[whole], room[whole], hashes[whole]
-        if not len(begins):
-            return
-        hashes = hashes * _BASE + wide[begins + (length - 1)]
-        starts, found = begins, hashes
-        if length == 1:
-            is_visible = np.flatnonzero(codes[begins] != _BLANK)
-            starts, found = begins[is_visible], hashes[is_visible]
-        yield starts, starts + length, found + np.uint64(1000 + length)
-
-
 def _buckets(hashes: Hashes) -> Buckets:
-    return (_mixed(hashes) >> np.uint64(64 - _BITS)).astype(np.int64)
-
-
-def _mixed(hashes: Hashes) -> Hashes:
-    mixed = hashes * _ODD[0]
-    mixed ^= mixed >> np.uint64(29)
-    return mixed * _ODD[1]
-
-
-_SPACE, _LETTER, _SIGN = 0, 1, 2
-
-
-@cache
-def _kinds() -> npt.NDArray[np.uint8]:
-    """Return what each code point is: white space, a letter, digit or mark on one, or a sign (as all above
-    the first plane)."""
-    kinds = np.full(0x11_0000, _SIGN, np.uint8)
-    for code in range(0x1_0000):
-        character = chr(code)
-        if unicodedata.category(character)[0] in "LNM" or character == "_":
-            kinds[code] = _LETTER
-        elif character.isspace():
-            kinds[code] = _SPACE
-    return kinds
-
-
-@cache
-def _powers() -> Hashes:
-    return np.cumprod(np.full(_LONGEST_WORD, _BASE), dtype=np.uint64)
+    return (mixed(hashes) >> np.uint64(64 - _BITS)).astype(np.int64)
