@@ -17,6 +17,7 @@ from report_tables import TABLES as REPORTS
 
 from yeoun.recipes import read_recipe
 from yeoun.reproduce import defects, results_of, table
+from yeoun.runs import read_result
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
@@ -35,6 +36,19 @@ DOCUMENTS = (
 
 def recipes() -> str:
     return table(RESULTS / "recipes")
+
+
+def full_size() -> str:
+    lines = ["| run | published | test | epochs (kept) | training |", "|---|---|---|---|---|"]
+    for path in sorted((RESULTS / "recipes" / "full-size").glob("*.json")):
+        run = read_result(path)
+        assert run is not None
+        epochs = f"{len(run['history'])} ({run['best_epoch']})"
+        lines.append(
+            f"| `{run['name']}` | {read_recipe(run['name']).about['figure']} | {run['test']['accuracy']:.4f}"
+            f" | {epochs} | {run['seconds'] / 60:.1f} min |"
+        )
+    return "\n".join(lines)
 
 
 def recipe_defects() -> str:
@@ -190,6 +204,7 @@ TABLES = {
     **ACCURACY,
     **DOCTOR,
     "recipes": recipes,
+    "full-size": full_size,
     "defects": recipe_defects,
     "sentences": sentences,
     "misses": misses,

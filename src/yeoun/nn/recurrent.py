@@ -6,6 +6,7 @@ length (see `masking`). On a CPU the LSTM kernel is fused, in fp32 and bf16; RNN
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import torch
@@ -15,6 +16,9 @@ from .cells import GATES, CellWeights
 from .dropout import drop
 from .encoded import Encoded
 from .masking import reversal_index, reverse
+
+# On a GPU a layer's weights, which are parameters of their own, are laid side by side at every call.
+warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk", UserWarning)
 
 
 class RecurrentLayer(nn.Module):

@@ -81,7 +81,8 @@ def go_on(run: Run, folder: TrainingFolder | None, watch: Callable[[Progress], N
     # What every token goes through; a table's rows it only looks up, and a text is scored once.
     encoder = sum(p.numel() for name, p in run.network.named_parameters() if "encoder." in name)
     batch = float(tokens) * run.configuration.train.batch_size
-    every = steps_between_saves(encoder, count_parameters(run.network), batch)
+    device = next(run.network.parameters()).device.type
+    every = steps_between_saves(encoder, count_parameters(run.network), batch, device)
     run_epochs(run, save, every, watch)
 
 
