@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from yeoun.explain import EXPLAINERS, contrast, explain
 from yeoun.explain.ablation import WAYS, ablate, logits_of
 from yeoun.explain.ngrams import ngram_scores
 from yeoun.explain.reading import read
+from yeoun.inference import class_logits
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.ngrams import NgramFeatures, NgramScores
 from yeoun.nn.pooling import POOLINGS
@@ -72,9 +74,10 @@ def build(values: dict[str, Any], head: str = "softmax", ngrams: bool = True) ->
 
 
 def logit_difference(bundle: ModelBundle, text: str, label: str) -> float:
-    """By how much the logit of `label` is higher than where all tokens are unknown and no n-gram is there."""
+    """By how much the logit of `label` is higher than where all tokens are average and no n-gram is there."""
     ids, offsets, _ = bundle.indexer.index([text])
-    neutral = np.where(np.arange(len(ids)) < bundle.configuration.text.start_token, ids, 1)
+    average = 1 if bundle.configuration.model.inputs == "counts" else bundle.indexer.vocabulary_size
+    neutral = np.where(np.arange(len(ids)) < bundle.configuration.text.start_token, ids, average)
     features = None
     if bundle.ngrams is not None:
         known, values, _ = bundle.ngrams.index([text])
@@ -211,14 +214,39 @@ def test_spans_are_ordered_and_cut_the_text_as_typed(method: str, text: str, sch
         assert explanation.gap in (0.0, None) or scheme in ("characters", "jamo")
 
 
-def test_what_was_cut_off_has_only_scores_of_ngrams_and_unknown_tokens_none_of_the_recurrent_half() -> None:
+@pytest.mark.parametrize("start", [False, True])
+def test_the_neutral_text_repeats_the_mean_of_all_words_each_as_often_as_zipfs_law_says(start: bool) -> None:
+    bundle = build({"text.start_token": start}, ngrams=False)
+    words = bundle.weights["embedding.weight"][3 if start else 2 :].astype(np.float64)
+    often = np.array([1 / (rank + 2.7) for rank in range(1, len(words) + 1)])
+    mean = (often[:, None] * words).sum(0) / often.sum()
+    by_hand = torch.tensor(mean, dtype=torch.float32).expand(5, 1, -1)
+    with torch.no_grad():
+        expected = bundle.network.read(by_hand, torch.tensor([5]))
+    ids = np.full(5, bundle.indexer.vocabulary_size, np.int32)
+    found = logits_of(bundle, TokenStore(ids, np.array([0, 5])))
+    np.testing.assert_allclose(found, class_logits(expected.numpy()), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_text_without_unknown_tokens_is_explained_the_same_whatever_their_vector(method: str) -> None:
+    bundle, text = build({}), "the film was lovely and really boring"
+    table = bundle.weights["embedding.weight"].copy()
+    table[1] *= 100
+    other = replace(bundle, weights={**bundle.weights, "embedding.weight": table})
+    one, two = explain(bundle, text, method), explain(other, text, method)
+    assert [token.score for token in one.tokens] == [token.score for token in two.tokens]
+    assert explain(bundle, "xyzzy", method) != explain(other, "xyzzy", method)
+
+
+def test_what_was_cut_off_has_only_scores_of_ngrams_and_unknown_tokens_have_their_own() -> None:
     explanation = explain(build({}), TEXTS["cut off"])
     assert len(explanation.tokens) == 60
     recurrent = np.array([token.score - (token.ngrams or 0) for token in explanation.tokens])
     assert (np.abs(recurrent[:30]) > 0).all()
     assert (recurrent[30:] == 0).all()
     unknown = explain(build({}), TEXTS["only unknown tokens"])
-    assert [token.score - (token.ngrams or 0) for token in unknown.tokens] == [0, 0, 0]
+    assert all(abs(token.score - (token.ngrams or 0)) > 1e-4 for token in unknown.tokens)
 
 
 def test_composed_and_decomposed_hangul_have_the_same_scores() -> None:

@@ -1,7 +1,8 @@
 """Texts with pieces taken out: many variants of many texts, read in a few batches.
 
 Two ways. `delete`: tokens go, and n-grams are counted anew in the text without their characters. `mask`: the
-unknown token takes their places, and n-grams that touch their characters go, so that no new neighbours meet.
+average word takes their places (`neutral`), and n-grams that touch their characters go, so that no new
+neighbours meet.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bundle import ModelBundle
-from ..config import UNKNOWN_ID
 from ..data.tokens import TokenStore
 from ..inference import Floats, answer, class_logits, torch_forward
 from ..text.ngrams import Features, join_features
+from .neutral import neutral_id, neutral_network
 from .reading import Masks, Reading
 
 TokenIds = npt.NDArray[np.int32]
@@ -33,8 +34,8 @@ def delete(bundle: ModelBundle, reading: Reading, gone: Masks) -> tuple[list[Tok
 
 
 def mask(bundle: ModelBundle, reading: Reading, gone: Masks) -> tuple[list[TokenIds], Features | None]:
-    """Return the token ids and n-grams of a text's variants, whose `gone` [variants, pieces] are unknown."""
-    masked = np.where(gone, np.int32(UNKNOWN_ID), reading.token_ids)
+    """Return the token ids and n-grams of a text's variants, whose `gone` [variants, pieces] are average."""
+    masked = np.where(gone, np.int32(neutral_id(bundle)), reading.token_ids)
     token_ids = list(masked[:, reading.is_token])
     if bundle.ngrams is None or reading.ngrams is None:
         return token_ids, None
@@ -57,5 +58,5 @@ def ablate(bundle: ModelBundle, readings: Sequence[Reading], gone: Sequence[Mask
 
 def logits_of(bundle: ModelBundle, store: TokenStore) -> Floats:
     """Return the logits of the store's rows, float32 [rows, classes]."""
-    logits = answer(store, bundle.configuration.text, torch_forward(bundle.network))
+    logits = answer(store, bundle.configuration.text, torch_forward(neutral_network(bundle)))
     return logits if bundle.is_multilabel else class_logits(logits)

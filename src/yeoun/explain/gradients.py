@@ -1,6 +1,6 @@
 """Integrated gradients (Sundararajan et al. 2017): how far each token carries the logit from a neutral text.
 
-The neutral text has the unknown token at every step. From there the text is faded in between `embed` and
+The neutral text has the average word at every step. From there the text is faded in between `embed` and
 `encode`; a token's score is its vector's way times the mean gradient along it. The scores add up to the
 difference of the two logits, but for what the steps along the way miss, which is the gap.
 """
@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from ..bundle import ModelBundle
-from ..config import UNKNOWN_ID
 from ..nn.classifier import TextClassifier
 from .explanation import Scored, Scores, relative_gap
+from .neutral import neutral_vector
 from .ngrams import ngram_scores
 from .reading import Reading, alone
 
@@ -62,9 +62,7 @@ def _ways(bundle: ModelBundle, reading: Reading) -> _Ways:
         torch.from_numpy(each).to(device) for each in (batch.token_ids, batch.lengths, at)
     )
     token_ids = torch.from_numpy(reading.token_ids[reading.is_token]).to(places)
-    each = torch.cat([token_ids, token_ids.new_tensor([UNKNOWN_ID])])
-    vectors = network.embed(each.unsqueeze(1), torch.ones_like(each))[0]
-    tokens = vectors[:-1] - vectors[-1]
+    tokens = network.embed(token_ids.unsqueeze(1), torch.ones_like(token_ids))[0] - neutral_vector(bundle)
     tokens[: reading.first] = 0.0
     return _Ways(network.embed(row, lengths)[:, 0], lengths, tokens, places)
 
