@@ -43,6 +43,7 @@ OUT_OF_RANGE = [
     ("model.embedding_dropout", -0.1, "from 0 to 0.95"),
     ("model.word_dropout", 1.0, "from 0 to 0.95"),
     ("model.head", "linear", "one of softmax, sigmoid"),
+    ("model.unknown", "zero", "one of learned, average"),
     ("model.initialization", "zeros", "one of torch, keras"),
     ("train.optimizer", "sgd", "one of adamw, adam, rmsprop"),
     ("train.learning_rate", 0.0, "above 0, at most 100"),

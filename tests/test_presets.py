@@ -128,6 +128,12 @@ def test_fewer_rows_have_a_smaller_network_less_noise_and_more_passes(name: str)
 
 
 @untimed
+@given(names, any_rows)
+def test_unknown_words_are_read_as_the_average_one(name: str, statistics: RowStatistics) -> None:
+    assert resolve(name, statistics).model.unknown == "average"
+
+
+@untimed
 @given(names, any_rows, st.integers(2, 100))
 def test_a_tenth_of_the_rows_is_held_out_and_of_many_5000_a_hundred_a_label_or_a_thousandth(
     name: str, count: int, classes: int

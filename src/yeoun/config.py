@@ -70,6 +70,11 @@ class TextConfig:
     pad_to: int | str = "none"
     pad_side: str = "back"
 
+    @property
+    def specials(self) -> int:
+        """How many entries of the vocabulary come before its words."""
+        return START_ID + self.start_token
+
     def __post_init__(self) -> None:
         check_types(self, "text")
         require_one_of("text.scheme", self.scheme, SCHEMES)
@@ -116,6 +121,8 @@ class ModelConfig:
     head: `softmax` over the labels, one `sigmoid` (two labels only), or `sigmoids`, one a label, for rows
         with several labels each.
     ngrams: add the score of a linear model over n-grams of words and characters to the logits.
+    unknown: what an unknown token is read as once training is over: its `learned` vector, or the `average` of
+        all words', each as often as it comes, which says next to nothing.
     initialization: `torch`'s or `keras`'s starting weights; the latter also means one bias per gate
         (two in a GRU, as there) and a forget bias of 1.
     """
@@ -133,6 +140,7 @@ class ModelConfig:
     word_dropout: float = 0.0
     head: str = "softmax"
     ngrams: bool = False
+    unknown: str = "learned"
     initialization: str = "keras"
 
     def __post_init__(self) -> None:
@@ -150,6 +158,7 @@ class ModelConfig:
         if self.inputs == "counts" and (self.encoder == "convolution" or not one_step):
             needs = "layers=1, bidirectional=false, pooling=last, a recurrent encoder and no vectors"
             refuse("text.scheme", "counts", f"another scheme, or a model of one step: {needs}")
+        require_one_of("model.unknown", self.unknown, ("learned", "average"))
         require_one_of("model.initialization", self.initialization, ("torch", "keras"))
 
 

@@ -16,6 +16,7 @@ The rules, and why:
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Validation: a tenth of the rows, of many 5,000, a hundred a label or a thousandth; on them the probabilities
   are calibrated.
+- Unknown words are read as the average word, so that a text of none but these has no sure answer.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
 - Epochs: fewer rows, more passes. Except in `fast`, each batch is learned from a second time, on shifted
   embeddings: of two labels, and of more by what was pretrained, since else that brings nothing.
@@ -200,6 +201,7 @@ def _lstm(
             embedding_dropout=0.2 if many else 0.0,
             word_dropout=0.1 if many else 0.0,
             ngrams=True,
+            unknown="average",
         ),
         train=TrainConfig(
             batch_size=32 if not many else 64 if rows < 50_000 else 128,

@@ -28,6 +28,7 @@ from yeoun.nn.ngrams import NgramFeatures, NgramScores
 from yeoun.nn.pooling import POOLINGS
 from yeoun.text.indexer import TextIndexer
 from yeoun.text.ngrams import NgramIndexer
+from yeoun.training.fit import fit
 
 TEXT = "the film was lovely and 영화 최고, xyzzy! really boring 😀"
 HEADS = {"softmax": 2, "softmax of three": 3, "sigmoid": 2, "sigmoids": 3}
@@ -237,6 +238,26 @@ def test_a_text_without_unknown_tokens_is_explained_the_same_whatever_their_vect
     one, two = explain(bundle, text, method), explain(other, text, method)
     assert [token.score for token in one.tokens] == [token.score for token in two.tokens]
     assert explain(bundle, "xyzzy", method) != explain(other, "xyzzy", method)
+
+
+@pytest.mark.parametrize("start", [False, True])
+def test_a_word_never_seen_is_read_as_the_average_one_and_has_no_score_where_that_is_asked_for(
+    start: bool,
+) -> None:
+    values = {**TINY, "text.scheme": "words", "model.ngrams": False, "text.start_token": start}
+    rows = make_rows(60)
+    learned, average = (
+        fit(rows, Configuration().with_values({**values, "model.unknown": unknown}))
+        for unknown in ("learned", "average")
+    )
+    tables = [each.weights["embedding.weight"] for each in (learned, average)]
+    others = np.arange(len(tables[0])) != 1
+    np.testing.assert_array_equal(tables[0][others], tables[1][others])
+    words = tables[1][3 if start else 2 :]
+    often = 1 / (np.arange(1, len(words) + 1) + 2.7)
+    np.testing.assert_allclose(tables[1][1], often @ words / often.sum(), atol=1e-6)
+    of = {token.text: token.score for token in explain(average, "lovely xyzzy film").tokens}
+    assert of["xyzzy"] == pytest.approx(0, abs=1e-6) != pytest.approx(of["lovely"], abs=1e-6)
 
 
 def test_what_was_cut_off_has_only_scores_of_ngrams_and_unknown_tokens_have_their_own() -> None:

@@ -116,6 +116,18 @@ def build_encoder(config: ModelConfig) -> RecurrentStack | ConvolutionStack | Co
     )
 
 
+@torch.no_grad()
+def average_word(table: Tensor, specials: int) -> Tensor:
+    """Return the mean of the words' vectors, [E], of a `table` [V, E] that begins with so many `specials`.
+
+    Each counts as often as it comes, which its place tells: the most frequent word is the first, and the one
+    at rank r comes in proportion to 1 / (r + 2.7) (Zipf's law in Mandelbrot's form).
+    """
+    words = table[specials:]
+    often = 1 / (torch.arange(len(words)).to(words) + 3.7)
+    return often @ words / often.sum()
+
+
 def count_parameters(network: nn.Module) -> int:
     """Return how many numbers training may change."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)

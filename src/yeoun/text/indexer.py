@@ -16,7 +16,7 @@ from tokenizers import Encoding, Tokenizer
 from ..config import START_ID, UNKNOWN_ID, TextConfig
 from .morphemes import ANALYZERS, analyzer
 from .normalization import align, normalize
-from .schemes import fit_vocabulary, special_tokens
+from .schemes import fit_vocabulary
 
 Prepared = str | list[str]  # a normalised text, or the words that an analyser cut it into
 _CHUNK = 10_000
@@ -52,7 +52,7 @@ class TextIndexer:
     def __init__(self, tokenizer: Tokenizer, config: TextConfig) -> None:
         self.tokenizer = tokenizer
         self.config = config
-        self._specials = len(special_tokens(config))
+        self._specials = config.specials
 
     @classmethod
     def fit(cls, texts: Sequence[str], config: TextConfig) -> TextIndexer:

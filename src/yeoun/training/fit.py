@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..bundle import ModelBundle
-from ..config import Configuration, ModelConfig, TrainConfig
+from ..config import UNKNOWN_ID, Configuration, ModelConfig, TrainConfig
 from ..data.rows import Dataset, fingerprint, require_classes, require_kind
 from ..data.splits import random_split, stratified_split
 from ..data.tokens import TokenStore
@@ -20,7 +20,7 @@ from ..errors import ConfigError, DataError
 from ..evaluation.abstention import least_by_precision
 from ..evaluation.metrics import choose_thresholds, decide, measure, score_answers
 from ..inference import Floats, answer, to_probabilities, torch_forward
-from ..nn.classifier import TextClassifier, count_parameters
+from ..nn.classifier import TextClassifier, average_word, count_parameters
 from ..nn.shards import cores_for_shards
 from ..pretrained import Pretrained, require_start
 from ..process import return_memory
@@ -136,6 +136,9 @@ def fit(
             run = _learn_labels(network, rows, held_out, train, configuration, seed, beside)
             go_on(run, folder, watch)
         best, progress = {name: tensor.cpu() for name, tensor in run.best.items()}, run.progress
+    if configuration.model.unknown == "average" and configuration.model.inputs == "embedding":
+        table = best["embedding.weight"]
+        table[UNKNOWN_ID] = average_word(table, configuration.text.specials)
     network.load_state_dict(best)
     parameters = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in best.items()}
     del run, store, rows, beside  # which leave their room to what the linear models read
