@@ -128,9 +128,9 @@ def test_fewer_rows_have_a_smaller_network_less_noise_and_more_passes(name: str)
 
 
 @untimed
-@given(names, any_rows)
-def test_unknown_words_are_read_as_the_average_one(name: str, statistics: RowStatistics) -> None:
-    assert resolve(name, statistics).model.unknown == "average"
+@given(names, any_rows, st.integers(2, 100))
+def test_unknown_words_are_read_as_the_average_one(name: str, count: int, classes: int) -> None:
+    assert resolve(name, rows(count, classes)).model.unknown == "average"
 
 
 @untimed
