@@ -95,8 +95,8 @@ def test_ngrams_of_words_and_of_korean_or_many_labels_also_of_characters_stand_b
     assert configuration.train.calibrate
     knows_phrases = count >= 15_000 and classes == 2 and hangul <= 0.2
     assert configuration.text.word_ngrams == (3 if knows_phrases else 2)
-    knows_characters = hangul > 0.2 or (2 < classes <= 30 and name != "fast")
-    assert configuration.text.character_ngrams == (4 if knows_characters else 0)
+    topics = 2 < classes <= 30 and name != "fast"
+    assert configuration.text.character_ngrams == (4 if hangul > 0.2 else 5 if topics else 0)
 
 
 @untimed

@@ -10,8 +10,8 @@ The rules, and why:
   of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
 - N-grams: of words up to 2, beside the network, and of Korean text also of characters up to 4; but in `fast`,
-  other text with 3 to 30 labels has those of characters, too (each label has a machine of its own, and with
-  characters it takes four times as long). Where two labels of other text have rows enough to learn phrases
+  other text with 3 to 30 labels has those of up to 5 characters, too (each label has a machine of its own, and
+  with characters it takes six times as long). Where two labels of other text have rows enough to learn phrases
   from, of words up to 3.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Validation: a tenth of the rows, of many 5,000, a hundred a label or a thousandth; on them the probabilities
@@ -192,7 +192,7 @@ def _lstm(
             maximum_length=max(20, min(longest, needed)),
             truncate="middle",
             word_ngrams=3 if many and statistics.classes == 2 and not korean else 2,
-            character_ngrams=4 if korean or (thorough and statistics.classes in _SPELLED) else 0,
+            character_ngrams=4 if korean else 5 if thorough and statistics.classes in _SPELLED else 0,
         ),
         model=ModelConfig(
             hidden_size=min(hidden_size, most_units),
