@@ -9,10 +9,10 @@ The rules, and why:
   and rare ones are learned by heart; for more labels, told apart by rarer words, 20 times the square root
   of the words in the training texts. 2,000 to 30,000, of subwords at most 16,000.
 - Length: what 95 % of the texts need, up to the preset's limit; of longer texts both ends are read.
-- N-grams: of words up to 2, beside the network, and of Korean text also of characters up to 4; but in `fast`,
-  other text with 3 to 30 labels has those of up to 5 characters, too (each label has a machine of its own, and
-  with characters it takes six times as long). Where two labels of other text have rows enough to learn phrases
-  from, of words up to 3.
+- N-grams: of words up to 2, beside the network, and of Korean text also of characters up to 4; but in
+  `fast`, other text with 3 to 30 labels has those of up to 5 characters, too (each label has a machine of
+  its own, and with characters it takes six times as long). Where two labels of other text have rows enough
+  to learn phrases from, of words up to 3.
 - Network: a bidirectional LSTM, mean and maximum of its outputs; a smaller one for fewer rows.
 - Validation: a tenth of the rows, of many 5,000, a hundred a label or a thousandth; on them the probabilities
   are calibrated.
