@@ -152,10 +152,7 @@ def test_saves_come_at_least_every_minute_of_assumed_work_and_know_no_clock() ->
 
 
 def test_on_a_gpu_a_large_network_saves_no_more_often_than_once_a_minute_of_its_work() -> None:
-    weights, tokens = (
-        38 * 10**6,
-        128 * 500,
-    )  # three layers of BiLSTM(768): a quarter of a second there
+    weights, tokens = 38 * 10**6, 128 * 500  # three layers of BiLSTM(768)
     assert steps_between_saves(weights, weights, tokens) == 1
     assert 60 <= steps_between_saves(weights, weights, tokens, "cuda") <= 240
     assert steps_between_saves(10**3, 10**4, 20, "cuda") <= 3000  # its kernels are started one by one

@@ -40,4 +40,4 @@ def neutral_network(bundle: ModelBundle) -> TextClassifier:
     copy = deepcopy(network, {id(each): each for each in network.parameters()})
     table = torch.cat([network.embedding.weight.detach(), neutral_vector(bundle).unsqueeze(0)])
     copy.embedding = nn.Embedding(len(table), table.shape[1], _weight=table)
-    return copy.eval()
+    return copy

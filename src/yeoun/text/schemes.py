@@ -102,7 +102,7 @@ def fit_vocabulary(texts: Sequence[str], config: TextConfig) -> Tokenizer:
         _fit_unigram(pipeline, texts, config)
     else:
         _fit_words(pipeline, texts, config)
-    if pipeline.get_vocab_size() <= len(special_tokens(config)):
+    if pipeline.get_vocab_size() <= config.specials:
         raise DataError(
             f"no token occurs {config.minimum_count} times in the training texts: expected text that"
             f" the scheme {config.scheme!r} can cut; lower text.minimum_count or check the text column"
@@ -177,7 +177,7 @@ def _fit_unigram(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig) 
         show_progress=False,
     )
     learned = _learn(trainer, texts, config)
-    specials = len(special_tokens(config))
+    specials = config.specials
     # Sums over threads differ in the last digits; rounding gives the same scores and order each time.
     pieces = [(piece, round(score, 6)) for piece, score in learned["vocab"]]
     # Characters too rare to be pieces get the lowest score plus 0.0001 for each one before, in the order of
