@@ -134,6 +134,30 @@ def test_evening_out_changes_no_rows_order(power: float, typical: float, classes
     assert (np.diff(np.take_along_axis(evened, logits.argsort(1), 1)) >= 0).all()
 
 
+@few
+@given(st.floats(0, 0.95), st.floats(0, 1), st.integers(2, 30), st.integers(0, 9))
+def test_doubt_changes_no_rows_order(power: float, doubt: float, classes: int, seed: int) -> None:
+    logits = np.random.default_rng(seed).normal(0, 4, (20, classes)).astype(np.float32)
+    given = Evenness(power, 4.0, doubt).probabilities(logits)
+    assert given.dtype == np.float32
+    np.testing.assert_allclose(given.sum(1), 1, rtol=1e-5)
+    assert (np.diff(np.take_along_axis(given, logits.argsort(1), 1)) >= 0).all()
+
+
+def test_doubt_takes_most_from_the_surest_and_gives_it_to_what_is_likely_too() -> None:
+    logits = np.log(np.array([[0.989, 0.01, 0.001], [0.4, 0.3, 0.3]], np.float32))
+    sure, doubtful = Evenness().probabilities(logits), Evenness(doubt=0.05).probabilities(logits)
+    (taken, given, hardly), unsure = (sure - doubtful)[0], (sure - doubtful)[1]
+    assert taken > 2 * unsure[0] > 0
+    assert given < 2 * hardly < 0
+
+
+def test_answers_of_three_labels_leave_room_for_doubt() -> None:
+    labels = draw_labels("softmax", 2000)
+    logits = draw_logits("softmax", labels, 0.7, 2.0)
+    assert 0 < fit_evenness(logits, labels)[0].doubt < 0.1
+
+
 def test_texts_of_weak_scores_are_taken_like_others() -> None:
     labels = draw_labels("softmax", 2000)
     logits = draw_logits("softmax", labels, 0.7, 2.0)
@@ -167,8 +191,8 @@ def test_logits_of_two_classes_are_not_evened_out(two_labels: ModelBundle) -> No
 
 
 def test_a_saved_model_keeps_its_evenness(tmp_path: Path, two_labels: ModelBundle) -> None:
-    again = save(replace(two_labels, evenness=Evenness(0.5, 3.0)), tmp_path / "model")
-    assert again.evenness == Evenness(0.5, 3.0)
+    again = save(replace(two_labels, evenness=Evenness(0.5, 3.0, 0.1)), tmp_path / "model")
+    assert again.evenness == Evenness(0.5, 3.0, 0.1)
     uneven = predict_proba(two_labels, TEXTS)
     evened = predict_proba(again, TEXTS)
     assert not np.allclose(evened, uneven)

@@ -256,15 +256,12 @@ def class_logits(logits: Floats) -> Floats:
 
 
 def to_probabilities(logits: Floats, multilabel: bool, evenness: Evenness = EVEN) -> Floats:
-    """Return the probabilities [N, C] of logits [N, C], or of a sigmoid's [N, 1]: the softmax of what
-    `evenness` makes of them, or with `multilabel` the sigmoid of each."""
+    """Return the probabilities [N, C] of logits [N, C], or of a sigmoid's [N, 1]: those that `evenness` makes
+    of them, or with `multilabel` the sigmoid of each."""
     if not logits.size:
         return logits
     if multilabel:
         from scipy.special import expit
 
         return np.asarray(expit(logits), np.float32)
-    logits = evenness.even_out(class_logits(logits))
-    exponentials = np.exp(logits - logits.max(1, keepdims=True))
-    probabilities: Floats = exponentials / exponentials.sum(1, keepdims=True)
-    return probabilities
+    return evenness.probabilities(class_logits(logits))

@@ -33,6 +33,7 @@ PULL = 1.0  # on the squared scale of a half of spread 1, against the sum of the
 _PULL_BESIDE_NGRAMS, _PULL_OF_MANY = 30.0, 200.0  # on the recurrent half's; at most this by the classes
 _PULL_TOGETHER = 6.0  # on those of a pretrained half and n-grams, towards their mean
 _POWERS = (0.0, 0.25, 0.5, 0.75)  # of evenness
+_DOUBT = 0.05  # of it; validation rows, which are like the training rows, do not show how much there is
 _TRUST = 0.45  # in n-grams beside a network, of the scale that they would have alone
 
 
@@ -169,4 +170,4 @@ def fit_evenness(logits: Floats, labels: npt.NDArray[np.int64]) -> tuple[Evennes
         loss = log_loss(to_probabilities(evened * np.float32(scale), False), labels)
         tried.append((loss + PULL * power / len(labels), power, scale))
     _, power, scale = min(tried)
-    return Evenness(power, typical * scale), scale
+    return Evenness(power, typical * scale, _DOUBT), scale
