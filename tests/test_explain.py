@@ -216,7 +216,8 @@ def test_a_page_asks_nothing_of_the_network_and_runs_no_script(both_halves: Mode
     page = explanation_page([explain(both_halves, text, method) for method in EXPLAINERS], "Why <b>")
     assert "<script" not in page
     assert "<h1>Why &lt;b&gt;</h1>" in page
-    assert not re.search(r"<(link|img|iframe|base)|@import|url\(|\b(src|href)=", page)
+    assert not re.search(r"<(img|iframe|base)|@import|url\(|\bsrc=|\bhref=(?!\"data:,\")", page)
+    assert 'Content-Security-Policy" content="default-src &#x27;none&#x27;' in page
     assert "of n-grams" in page
     assert len(page) < 20_000
 

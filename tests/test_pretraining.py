@@ -482,7 +482,7 @@ def test_a_model_that_was_pretrained_begins_with_the_fitted_head(monkeypatch: py
         with torch.no_grad():
             network.head.bias.copy_(torch.tensor([7.0, -7.0]))
 
-    monkeypatch.setattr("yeoun.training.fit.start_head", start)
+    monkeypatch.setattr("yeoun.training.half.start_head", start)
     asked = configuration(train__learning_rate=1e-9, train__epochs=1)
     assert np.allclose(fit(make_rows(60), asked).weights["head.bias"], [7.0, -7.0], atol=1e-6)
     without = replace(asked, train=replace(asked.train, pretrain_epochs=0))
@@ -498,7 +498,7 @@ def test_fit_says_whether_the_half_was_pretrained(monkeypatch: pytest.MonkeyPatc
         told.append(given[5])
         return combine(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("yeoun.training.fit.combine", combined)
+    monkeypatch.setattr("yeoun.training.whole.combine", combined)
     fit(make_rows(60), configuration(train__pretrain_epochs=passes))
     assert told == [passes == 1]
 

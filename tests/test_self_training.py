@@ -14,6 +14,7 @@ from yeoun.config import Configuration
 from yeoun.data.rows import Dataset
 from yeoun.evaluation.evenness import EVEN
 from yeoun.training.combination import Combination
+from yeoun.training.division import Division
 from yeoun.training.fit import fit
 from yeoun.training.linear import Answered, learn_ngrams
 from yeoun.training.ngrams import NgramBranch, fit_ngrams
@@ -105,7 +106,8 @@ def trained(
         return Combination({}, (np.float32(0), np.float32(3)), 3 * scores, EVEN, {})
 
     whole = Combination({}, (np.float32(9), np.float32(0)), np.zeros((len(rows), 2), np.float32), EVEN, {})
-    given = (make_rows(4), rows, rows.texts, configuration(), 0, pretrained)
+    few = make_rows(4)
+    given = (Division(few, few, rows, rows.texts), configuration(), 0, pretrained)
     return self_train(whole, ngrams, lambda texts: recurrent, combined, *given)
 
 

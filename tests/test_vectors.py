@@ -15,7 +15,7 @@ from yeoun.errors import DataError
 from yeoun.estimator import save_model
 from yeoun.nn.classifier import TextClassifier
 from yeoun.text.vectors import read_vectors, vectors_text
-from yeoun.training.fit import start_from_vectors
+from yeoun.training.half import start_from_vectors
 from yeoun.training.objective import balanced_weights, objective
 
 Cli = Callable[..., tuple[int, str, str]]

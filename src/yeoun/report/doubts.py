@@ -54,7 +54,7 @@ def _example(bundle: ModelBundle, evidence: Evidence, row: int) -> Html:
     ]
     if LINEAR in evidence.others:
         head.append(say("linear_says", label=_names(evidence.others[LINEAR][row], names)))
-    text = Html(highlighted(excerpt(explain(bundle, evidence.rows.texts[row]))))
+    text = highlighted(excerpt(explain(bundle, evidence.rows.texts[row])))
     return tag("article", tag("header", *(tag("span", each) for each in head)), text, class_="example")
 
 

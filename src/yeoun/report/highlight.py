@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 
 from ..explain.explanation import Explanation, TokenScore
+from .markup import Html, document, tag
 
 # Of pages that hold what `highlighted` gives, in either colour scheme.
 STYLE = """\
@@ -18,54 +18,44 @@ STYLE = """\
 @media (prefers-color-scheme: dark) { :root { --for: 80 160 255; --against: 255 140 60 } }
 @media print { .scored span { print-color-adjust: exact; -webkit-print-color-adjust: exact } }
 """
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{style}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 80rem; margin: 0 auto; padding: 1rem }}
-main {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 0 2rem }}
-h2 {{ font-size: 1.1rem; margin: 1rem 0 0 }}
-.of {{ opacity: .75; margin: .2rem 0 0; font-size: .9rem }}
-.scored {{ max-width: 46rem }}
-</style>
-<h1>{title}</h1>
-<p class="of">Blue speaks for the label, orange and underlined against it, the deeper the more.</p>
-<main>
-{parts}
-</main>
-</html>
+_PAGE_STYLE = """\
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 80rem; margin: 0 auto; padding: 1rem }
+main { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 0 2rem }
+h2 { font-size: 1.1rem; margin: 1rem 0 0 }
+.of { opacity: .75; margin: .2rem 0 0; font-size: .9rem }
+.scored { max-width: 46rem }
 """
+_COLOURS = "Blue speaks for the label, orange and underlined against it, the deeper the more."
 
 
-def highlighted(explanation: Explanation) -> str:
+def highlighted(explanation: Explanation) -> Html:
     """Return the whole text as a paragraph in which each token is coloured: blue where it speaks for the
     label, orange where against it, the deeper the more. Tokens that share characters are one stretch."""
     stretches = list(_stretches(explanation.tokens))
     largest = max((abs(score) for *_, score, _ in stretches), default=0.0) or 1.0
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for start, end, score, title in stretches:
-        kind = "for" if score >= 0 else "against"
-        parts.append(escape(explanation.text[at:start]))
-        parts.append(
-            f'<span class="{kind}" style="--share:{abs(score) / largest:.3f}" title="{title}">'
-            f"{escape(explanation.text[start:end])}</span>"
-        )
+        kind, share = "for" if score >= 0 else "against", f"--share:{abs(score) / largest:.3f}"
+        parts.append(explanation.text[at:start])
+        parts.append(tag("span", explanation.text[start:end], class_=kind, style=share, title=title))
         at = end
-    return f'<p class="scored">{"".join(parts)}{escape(explanation.text[at:])}</p>'
+    return tag("p", *parts, explanation.text[at:], class_="scored")
 
 
 def explanation_page(explanations: Sequence[Explanation], title: str) -> str:
     """Return a page of these explanations, side by side where there is room."""
-    parts = "\n".join(
-        f"<section>\n<h2>{escape(each.label)}, probability {each.probability:.3f}</h2>\n"
-        f'<p class="of">{escape(summary(each))}</p>\n{highlighted(each)}\n</section>'
+    parts = (
+        tag(
+            "section",
+            tag("h2", f"{each.label}, probability {each.probability:.3f}"),
+            tag("p", summary(each), class_="of"),
+            highlighted(each),
+        )
         for each in explanations
     )
-    return _PAGE.format(title=escape(title), style=STYLE, parts=parts)
+    top = (tag("h1", title), tag("p", _COLOURS, class_="of"))
+    return document(title, STYLE + _PAGE_STYLE, *top, tag("main", *parts))
 
 
 def summary(explanation: Explanation) -> str:

@@ -1,7 +1,6 @@
 """The page: one HTML file that asks for nothing, and the blocks it is built of.
 
-It holds no script, and its content security policy would let none run. Both languages lie in it; a checkbox
-at its top chooses, by a rule of the style sheet `page.css`.
+Both languages lie in it; a checkbox at its top chooses, by a rule of the style sheet `page.css`.
 """
 
 from __future__ import annotations
@@ -15,10 +14,8 @@ import numpy.typing as npt
 
 from .charts import Line
 from .highlight import STYLE
-from .markup import Html, markup, tag
+from .markup import Html, document, markup, tag
 from .words import say
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 class Section(NamedTuple):
@@ -31,15 +28,6 @@ class Section(NamedTuple):
 def page(title: str, kind: Html, sections: Sequence[Section], in_korean: bool) -> str:
     """Return the page. kind: what it is. in_korean: which language shows first."""
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-    head = [
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("link", rel="icon", href="data:,"),
-        tag("title", title),
-        tag("style", Html(style + STYLE)),
-    ]
     switch = [
         tag("input", type="checkbox", id="korean", checked="" if in_korean else None),
         tag("label", Html("English / 한국어"), for_="korean"),
@@ -47,9 +35,7 @@ def page(title: str, kind: Html, sections: Sequence[Section], in_korean: bool) -
     contents = tag("nav", *(tag("a", say(each.key), href=f"#{each.key}") for each in sections))
     parts = (tag("section", tag("h2", say(each.key)), each.body, id=each.key) for each in sections)
     main = tag("main", tag("p", kind, class_="kind"), tag("h1", title), contents, *parts)
-    body = tag("body", *switch, main)
-    language = "ko" if in_korean else "en"
-    return f"<!doctype html>\n{tag('html', tag('head', *head), body, lang=language)}\n"
+    return document(title, style + STYLE, *switch, main, language="ko" if in_korean else "en")
 
 
 def section(key: str, *children: object) -> Section:

@@ -90,14 +90,30 @@ def score_unseen(
         features = feature_matrix(NgramIndexer.fit(some.texts, config, _WEIGHTS // width), some.texts)
         share = _choose_share(features, some.targets, classes, counted)
         fold = stratified_folds(some, _FOLDS_UNSEEN, seed)
-        for held_out in range(_FOLDS_UNSEEN):
-            seen, unseen = (np.flatnonzero(each) for each in (fold != held_out, fold == held_out))
-            learned = None if counted is None else counted[seen]
-            weight, bias = fit_scores(features[seen], some.targets[seen], classes, learned, penalty, share)
-            # Of a label all of whose rows are withheld nothing is known, least of all that it is another.
-            bias = np.where(weight.any(0), bias, bias.clip(-1, 1))
-            scores[places[unseen]] = features[unseen] @ weight + bias
+        scores[places] = _score_folds(features, some.targets, classes, counted, fold, share, penalty)
     return scores
+
+
+def _score_folds(
+    features: Any,
+    labels: npt.NDArray[np.int64],
+    classes: int,
+    weights: Floats | None,
+    fold: npt.NDArray[np.int64],
+    share: float,
+    penalty: float | None = None,
+) -> Floats:
+    """Return the scores of each row, float32 [rows, scores], by the machines that learned from the rows of
+    other folds."""
+    scores = np.zeros((len(labels), score_width(classes, "sigmoids" if labels.ndim == 2 else "softmax")))
+    for each in np.unique(fold):
+        seen, unseen = np.flatnonzero(fold != each), np.flatnonzero(fold == each)
+        counted = None if weights is None else weights[seen]
+        weight, bias = fit_scores(features[seen], labels[seen], classes, counted, penalty, share)
+        # Of a label all of whose rows are withheld nothing is known, least of all that it is another.
+        bias = np.where(weight.any(0), bias, bias.clip(-1, 1))
+        scores[unseen] = features[unseen] @ weight + bias
+    return scores.astype(np.float32)
 
 
 def _choose_share(
@@ -111,17 +127,12 @@ def _choose_share(
     fold = np.random.default_rng(0).permutation(len(labels)) % _FOLDS
     right = {}
     for share in (_NAIVE_BAYES, 0.0):
-        right[share] = np.zeros(len(labels), bool)
-        for each in range(_FOLDS):
-            some, others = fold == each, fold != each
-            counted = None if weights is None else weights[others]
-            weight, bias = fit_scores(features[others], labels[others], classes, counted, share=share)
-            found = features[some] @ weight + bias
-            if labels.ndim == 2:
-                right[share][some] = ((found > 0) == labels[some]).all(1)
-            else:
-                answers = found.argmax(1) if found.shape[1] > 1 else (found > 0)[:, 0]
-                right[share][some] = answers == labels[some]
+        scores = _score_folds(features, labels, classes, weights, fold, share)
+        if labels.ndim == 2:
+            right[share] = ((scores > 0) == labels).all(1)
+        else:
+            answers = scores.argmax(1) if scores.shape[1] > 1 else scores[:, 0] > 0
+            right[share] = answers == labels
     won, lost = (int((right[a] & ~right[b]).sum()) for a, b in ((0.0, _NAIVE_BAYES), (_NAIVE_BAYES, 0.0)))
     return 0.0 if won - lost > 2 * (won + lost) ** 0.5 else _NAIVE_BAYES
 

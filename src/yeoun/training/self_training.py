@@ -21,6 +21,7 @@ from ..data.rows import Dataset
 from ..evaluation.metrics import row_losses
 from ..inference import to_probabilities
 from .combination import Combination
+from .division import Division
 from .linear import Answered, learn_ngrams, ngram_rows
 from .ngrams import NgramBranch, rows_with_ngrams
 
@@ -51,14 +52,12 @@ def self_train(
     ngrams: NgramBranch,
     recurrent: Callable[[Sequence[str]], Floats],
     combined: Callable[[NgramBranch], Combination],
-    train: Dataset,
-    valid: Dataset,
-    unlabelled: Sequence[str],
+    rows: Division,
     configuration: Configuration,
     seed: int,
     pretrained: bool,
 ) -> SelfTrained:
-    """Return what the n-grams become with the `unlabelled` texts, or with as many of them, evenly chosen, as
+    """Return what the n-grams become with the unlabelled texts, or with as many of them, evenly chosen, as
     memory has room for.
 
     whole, ngrams: what answers them. recurrent: gives the logits [texts, C] of the recurrent half. combined:
@@ -66,15 +65,17 @@ def self_train(
     rows are the likelier for it, by more than a standard error; of several texts a row beside a pretrained
     half, unless they are the less likely by as much.
     """
+    unlabelled, valid = rows.unlabelled, rows.valid
     room = min(len(unlabelled), rows_with_ngrams(unlabelled, configuration.text, _FEATURES))
     even = np.linspace(0, len(unlabelled) - 1, room).astype(np.int64)
     texts = unlabelled if room == len(unlabelled) else Dataset(unlabelled, None, ()).take(even).texts
-    more = _answered(texts, whole, whole.join(recurrent(texts), ngrams.score(texts)), train.is_multilabel)
-    learned = learn_ngrams(ngram_rows(train, configuration, seed), configuration, more)
+    logits = whole.join(recurrent(texts), ngrams.score(texts))
+    more = _answered(texts, whole, logits, valid.is_multilabel)
+    learned = learn_ngrams(ngram_rows(rows.train, configuration, seed), configuration, more)
     after = combined(learned)
     fallen = _losses(whole, valid) - _losses(after, valid)
     error = float(fallen.std()) / max(1, len(fallen)) ** 0.5
-    is_expected = pretrained and are_enough(len(unlabelled), len(train), pretrained=False)
+    is_expected = pretrained and are_enough(len(unlabelled), len(rows.train), pretrained=False)
     return SelfTrained(learned, after, more, float(fallen.mean()) > (-error if is_expected else error))
 
 
