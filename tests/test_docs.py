@@ -28,7 +28,7 @@ def test_the_python_in_the_readme_runs(
     assert "RecurrentTextClassifier" in code
     scope: dict[str, object] = {}
     exec(compile(code, document, "exec"), scope)
-    assert (tmp_path / "model" / "config.json").exists()
+    assert (tmp_path / "film-model" / "config.json").exists()
 
 
 @pytest.mark.parametrize("document", READMES)

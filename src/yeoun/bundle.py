@@ -48,7 +48,7 @@ class ModelBundle:
 
     weights: the network's parameters by name. ngrams: the n-grams whose scores it adds, if any.
     thresholds: the probability from which each label is given, where a row may have several; else empty.
-    evenness: of the logits, before they become probabilities. metrics: as `train --json` prints them.
+    evenness: how logits become probabilities. metrics: as `train --json` prints them.
     history: one dict an epoch. provenance: data, seed, precision, versions, seconds. graphs: by file name.
     """
 

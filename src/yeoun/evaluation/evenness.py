@@ -42,7 +42,7 @@ class Evenness:
         return np.asarray(logits * (self.typical / spreads) ** self.power, logits.dtype)
 
     def probabilities(self, logits: Floats) -> Floats:
-        """Return the probabilities [rows, C] of the logits [rows, C]; each row's are above 0 and sum to 1."""
+        """Return the probabilities [rows, C] of the logits [rows, C]; each row's sum to 1."""
         evened, doubt = self.even_out(logits), np.float32(self.doubt)
         if not doubt:
             return _softmax(evened)

@@ -160,8 +160,8 @@ def fit_scales(
 
 
 def fit_evenness(logits: Floats, labels: npt.NDArray[np.int64]) -> tuple[Evenness, float]:
-    """Return the evenness under which `logits` [rows, C] predict `labels` best, and the scale, above 0, that
-    they then need."""
+    """Return the evenness whose power has `logits` [rows, C] predict `labels` best, and the scale, above 0,
+    that they then need; its doubt is set, not fitted."""
     typical = float(np.sqrt(np.square(spread(logits)).mean())) or 1.0
     tried = []
     for power in _POWERS:

@@ -46,15 +46,17 @@ def fit(
 ) -> ModelBundle:
     """Return a model trained on `train`, its best epoch chosen on `valid`.
 
-    valid: held-out rows; without them a stratified share of `train` is held out. unlabelled: texts of the
-    same kind. With `train.pretrain_epochs` vocabulary and network learn from them first; the n-grams learn
-    from the whole model's answers to them afterwards, where that helps (`training.self_training`).
+    valid: held-out rows; without them a share of `train` is held out (`train.validation_split`).
+    unlabelled: texts of the same kind. With `train.pretrain_epochs` vocabulary and network learn from them
+    first; the n-grams learn from the whole model's answers to them afterwards, where that helps
+    (`training.self_training`).
     start: what was pretrained before, in their place; `configuration` is one that it was applied to.
     precision: of the encoder in training, "auto" is bf16 where the machine has it and it pays. folder: where
     the state is kept, so that a killed run can `resume`. watch: called with the progress after each step.
 
-    Raises DataError for rows that cannot be learned from, ConfigError for a device or precision that
-    is not there, ResumeError for a state of another run.
+    Raises DataError for rows that cannot be learned from; ConfigError for a device or precision that is not
+    there, and for a configuration that does not go with the rows, texts or start; OutputError for a folder in
+    the way; ResumeError for a state of another run.
     """
     _require_fitting(train, configuration, valid, unlabelled, start)
     device = resolve_device(device)

@@ -1,7 +1,8 @@
 """The state of a training run on disk: enough to go on bit for bit after a kill at any instant.
 
 `OUT.training/` holds `run.json` (what the run is), `tokenizer.json` (saved before the first step) and
-`state.safetensors` (weights, optimiser, best weights, progress), each written by one rename.
+`state.safetensors` (weights, optimiser, best weights, progress), each written by one rename; `pretraining/`
+holds the state of that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The whole: the recurrent half and the linear models put together, which then learn once more."""
+"""The whole: the recurrent half and the linear models put together. These then learn once more, where the
+validation rows were cut from those that were given."""
 
 from __future__ import annotations
 
@@ -42,8 +43,8 @@ def put_together(
     pretrained: bool,
 ) -> Whole:
     """Return the whole, as the validation rows weigh its halves. Its n-grams learn from its answers to texts
-    without labels, where that helps, and at the end, as the baseline does, from all rows. pretrained: whether
-    the recurrent half was."""
+    without labels, where that helps and no label is weighed, and at the end, as the baseline does, from all
+    rows that were given to learn from. pretrained: whether the recurrent half was."""
     parameters, more = half.weights, None
 
     def combined(ngrams: NgramBranch | None) -> Combination:
