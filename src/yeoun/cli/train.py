@@ -60,9 +60,10 @@ def run(options: argparse.Namespace) -> None:
     if options.unlabelled is not None:
         is_pretrained = start is not None or configuration.train.pretrain_epochs > 0
         but, has_ngrams = "", configuration.model.ngrams
+        learned = len(train) if valid is not None else len(train) * (1 - configuration.train.validation_share)
         if has_ngrams and configuration.train.class_weight != "none":
             but = "; the n-grams learn from none where labels are weighed"
-        elif has_ngrams and not are_enough(len(unlabelled), len(train), is_pretrained):
+        elif has_ngrams and not are_enough(len(unlabelled), round(learned), is_pretrained):
             but = f"; the n-grams would learn from {TEXTS_A_ROW} a row or more"
         note(f"{len(unlabelled):,} texts without labels{but}")
     if out.exists() and options.resume:
