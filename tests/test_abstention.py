@@ -209,9 +209,9 @@ def test_an_interrupted_run_is_not_gone_on_with_under_another_threshold(
 
     rows, out = write_csv(tmp_path / "rows.csv", make_rows(10)), tmp_path / "out.csv"
     command = ["predict", str(folder), "--input", str(rows), "--output", str(out), "--abstain-below"]
-    begun = GrowingFile(out, _identity(build_parser().parse_args([*command, "0.9"]), "text"))
-    begun.begin(resume=False, force=False)
-    begun.grow("text,label,probability\n", 0, 0)
+    with GrowingFile(out, _identity(build_parser().parse_args([*command, "0.9"]), "text")) as begun:
+        begun.begin(resume=False, force=False)
+        begun.grow("text,label,probability\n", 0, 0)
     status, _, err = run_cli(*command, "0.8", "--resume")
     assert status == 1
     assert "of a run with another abstain below" in err

@@ -215,5 +215,66 @@ def test_a_growing_file_refuses_a_folder_and_a_damaged_state(tmp_path: Path) -> 
         bulk.GrowingFile(tmp_path / "folder", {}).begin(resume=False, force=True)
     (tmp_path / "out.csv.partial").write_bytes(b"")
     (tmp_path / "out.csv.progress").write_text("[]")
-    with pytest.raises(ResumeError, match="damaged"):
-        bulk.GrowingFile(tmp_path / "out.csv", {}).begin(resume=True, force=False)
+    with bulk.GrowingFile(tmp_path / "out.csv", {}) as growing, pytest.raises(ResumeError, match="damaged"):
+        growing.begin(resume=True, force=False)
+
+
+def test_two_processes_do_not_write_one_output(
+    tmp_path: Path, model: Path, table: Path, run_cli: Run
+) -> None:
+    out = tmp_path / "out.csv"
+    with bulk.GrowingFile(out, {}) as growing:
+        growing.begin(resume=False, force=False)
+        growing.grow("a row\n", 1, 0)
+        for flag in ("--resume", "--force"):
+            status, _, err = run_cli("predict", model, "--input", table, "--output", out, flag)
+            assert status == 1
+            assert "another process is writing it" in err
+        growing.grow("another\n", 1, 0)
+        growing.finish()
+    assert out.read_text(encoding="utf-8") == "a row\nanother\n"
+
+
+def test_a_run_that_was_to_replace_a_file_goes_on_as_it_is_told_to(
+    tmp_path: Path, model: Path, table: Path, run_cli: Run
+) -> None:
+    out = tmp_path / "out.csv"
+    command = ("predict", model, "--input", table, "--output")
+    assert run_cli(*command, tmp_path / "whole.csv")[0] == 0
+    out.write_text("of before", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt_after(patch, 2)
+        status, _, err = run_cli(*command, out, "--force")
+    assert status == 130
+    assert "go on with --resume" in err
+    assert out.read_text(encoding="utf-8") == "of before"
+    assert run_cli(*command, out, "--resume")[0] == 0
+    assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    status, _, err = run_cli(*command, out, "--resume")
+    assert status == 1
+    assert "exists already" in err
+
+
+@pytest.mark.parametrize("refused", [("--abstain-below", "precision=0.5"), ("--runtime", "onnx")])
+def test_what_is_refused_leaves_no_interrupted_run(
+    tmp_path: Path, model: Path, table: Path, run_cli: Run, refused: tuple[str, str]
+) -> None:
+    command = ("predict", model, "--input", table, "--output", tmp_path / "out.csv")
+    assert run_cli(*command, *refused)[0] == 1
+    assert not list(tmp_path.glob("out.csv*"))
+    assert run_cli(*command)[0] == 0
+
+
+def test_chunks_end_by_characters_too_and_a_run_cut_there_goes_on(
+    tmp_path: Path, model: Path, table: Path, run_cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("predict", model, "--input", table, "--output")
+    monkeypatch.setattr(bulk, "CHARACTERS", 40)
+    assert run_cli(*command, tmp_path / "whole.csv")[0] == 0
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 3)
+        run_cli(*command, tmp_path / "out.csv")
+    done = json.loads((tmp_path / "out.csv.progress").read_bytes())["rows"]
+    assert 0 < done < 10
+    assert run_cli(*command, tmp_path / "out.csv", "--resume")[0] == 0
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()

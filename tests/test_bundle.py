@@ -28,6 +28,7 @@ from yeoun.errors import BundleError, OutputError
 from yeoun.estimator import save_model
 from yeoun.files import write_durably
 from yeoun.inference import predict_proba
+from yeoun.sealed import add_files, reader, unseal
 from yeoun.text.ngrams import NgramIndexer
 from yeoun.training.fit import fit
 
@@ -307,6 +308,36 @@ def test_a_folder_is_replaced_when_asked_and_nothing_is_left_beside_it(
     save_model(tiny_bundle, tmp_path / "m", tmp_path / "saving", replace=True)
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
     assert contents(tmp_path / "m") == contents(folder)
+
+
+def test_a_link_to_a_model_is_replaced_as_often_as_asked(
+    tmp_path: Path, folder: Path, tiny_bundle: ModelBundle
+) -> None:
+    older_model(tmp_path / "v1")
+    (tmp_path / "current").symlink_to("v1")
+    for _ in range(3):
+        save_model(tiny_bundle, tmp_path / "current", tmp_path / "saving", replace=True)
+        assert contents(tmp_path / "current") == contents(folder)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "v1"]
+
+
+def test_files_added_once_more_leave_a_whole_folder_at_every_instant(
+    tmp_path: Path, tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "m"
+    tiny_bundle.save(folder, {}, tmp_path / "staging")
+    add_files(folder, {"model.onnx": b"a graph"})
+    seen = []
+
+    def watched(path: Path, content: bytes) -> None:
+        seen.append(set(unseal(reader(folder), "m")[1]))
+        write_durably(path, content)
+        seen.append(set(unseal(reader(folder), "m")[1]))
+
+    monkeypatch.setattr("yeoun.sealed.write_durably", watched)
+    add_files(folder, {"model.onnx": b"another", "model.int8.onnx": b"a small one"})
+    assert unseal(reader(folder), "m")[1]["model.onnx"] == b"another"
+    assert {"model.onnx" in names for names in seen[1:-1]} == {False}
 
 
 def test_the_folder_appears_by_one_rename(

@@ -108,10 +108,10 @@ def test_train_prints_one_json_object_with_the_promised_keys(trained: Trained) -
         "seconds",
         "tokens_per_second",
         "precision",
+        "shortened",
         "validation",
         "linear_baseline",
         "least_probabilities",
-        "shortened",
     ]
     assert {"accuracy", "macro_f1", "log_loss", "ece"} <= answer["validation"].keys()
     assert answer["linear_baseline"].keys() == {"accuracy", "macro_f1"}

@@ -133,6 +133,13 @@ def test_long_rows_are_those_of_which_the_default_preset_leaves_tokens_out() -> 
     assert "0.5% of all rows" in finding.advice
 
 
+def test_long_rows_are_found_where_no_word_stands_twice() -> None:
+    texts = [" ".join(f"word{row}x{place}" for place in range(500)) for row in range(3)]
+    finding = found("truncated", labelled(texts, ["a", "b", "a"]))
+    assert finding is not None
+    assert finding.rows == [1, 2, 3]
+
+
 def test_a_label_is_rare_when_another_has_ten_times_its_rows() -> None:
     assert rows_of("imbalance", ["x"] * 22, "a" * 19 + "bbb") == []
     assert rows_of("imbalance", ["x"] * 22, "b" + "a" * 20 + "b") == [1, 22]

@@ -239,6 +239,10 @@ def test_the_command_line_explains_by_integrated_gradients_and_writes_a_page(
     assert highlighted(explain(ModelBundle.load(saved), "the lovely film")) in page.read_text(
         encoding="utf-8"
     )
+    half = tmp_path / "half.html"
+    assert run_cli("explain", saved, "a \udce9 film", "--html", half)[0] == 0
+    assert "?" in half.read_text(encoding="utf-8")
+    assert run_cli("explain", saved, "a \udce9 film", "--picture", tmp_path / "half.png")[0] == 0
     status, _, err = run_cli("explain", saved, "film", "--html", page)
     assert (status, "exists already" in err) == (1, True)
     assert run_cli("explain", saved, "film", "--html", page, "--force")[0] == 0

@@ -181,12 +181,22 @@ def test_decomposed_names_of_labels_are_composed() -> None:
             "got labels of shape (3, 2); expected one a text, [rows], or 0 and 1, [rows, classes]",
         ),
         (["\u1100\u1161", "가", "나"], "two labels are written alike among 가, 가, 나: rename one"),
+        (["a", float("nan"), "b"], "label 1 is nan: expected a label for each text"),
+        ([["a"], ["b", float("nan")], []], "label 2 is nan: expected a label for each text"),
+        (["a", 1, "b"], "the labels are of several types (int, str): expected one"),
+        ([True, "a", False], "the labels are of several types (bool, str): expected one"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(labels: Any, message: str) -> None:
     with pytest.raises(DataError) as refusal:
         read_labelled(TEXTS, labels)
     assert str(refusal.value) == message
+
+
+def test_large_numbers_are_labels_of_their_own() -> None:
+    dataset, classes = read_labelled(TEXTS, [2**63 + 1, 2**63 + 2, 5])
+    assert classes.tolist() == [5, 2**63 + 1, 2**63 + 2]
+    assert dataset.targets.tolist() == [1, 2, 0]
 
 
 # several labels a text

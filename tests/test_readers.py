@@ -7,6 +7,8 @@ import gc
 import gzip
 import io
 import json
+import os
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -239,6 +241,7 @@ def test_a_source_that_cannot_be_a_path_is_refused() -> None:
         (b"text,label\n\xff\xfe\xfa,1\n", "not text in UTF-8, UTF-16 or CP949"),
         ("text,label\nété,1\n".encode("latin-1"), "not text in UTF-8, UTF-16 or CP949"),
         ("text,label\na,영".encode("cp949")[:-1], "not text in UTF-8, UTF-16 or CP949"),
+        ("text,label\nI don’t know,1\nIt’s “so so”,0\n".encode("cp1252"), "save it as UTF-8"),
     ],
 )
 def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, reason: str, compression: str) -> None:
@@ -371,6 +374,39 @@ def test_a_folder_per_class_is_read_in_the_order_of_names(tmp_path: Path) -> Non
         (tmp_path / name).write_text(text, encoding="cp949" if text == "나쁘다" else "utf-8")
     expected = [("bad", "neg"), ("나쁘다", "neg"), ("", "pos"), ("good", "pos")]
     assert pairs(read_dataset(tmp_path).dataset) == expected
+
+
+def test_rare_syllables_are_read_among_frequent_ones(tmp_path: Path) -> None:
+    text = "똠방각하가 뷁 쀍 하고 웃었다"
+    path = written(tmp_path / "x.csv", f"text,label\n{text},1\nb,0\n".encode("cp949"))
+    assert read_dataset(path).dataset.texts[0] == text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
+def test_folders_named_in_cp949_are_classes_of_their_own(tmp_path: Path) -> None:
+    for name in ("긍정", "부정"):
+        folder = os.fsencode(tmp_path) + b"/" + name.encode("cp949")
+        os.mkdir(folder)
+        Path(os.fsdecode(folder + b"/1.txt")).write_text(name, encoding="utf-8")
+    assert pairs(read_dataset(tmp_path).dataset) == [("긍정", "긍정"), ("부정", "부정")]
+    os.mkdir(os.fsencode(tmp_path) + b"/\xff")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff/1.txt")).write_text("x", encoding="utf-8")
+    assert "rename the folder" in refusal(tmp_path)
+
+
+def test_a_line_of_json_that_is_too_deep_or_has_no_number_is_one_bad_row(tmp_path: Path) -> None:
+    lines = ["[" * 100_000, json.dumps({"text": "a", "label": float("nan")})]
+    lines += [json.dumps({"text": str(i), "label": i % 2}) for i in range(198)]
+    path = written(tmp_path / "x.jsonl", "\n".join(lines))
+    rows = list(read_rows(path))
+    assert rows[0].error is not None
+    assert rows[1].cells == {"text": "a", "label": ""}
+    assert len(rows) == 200
+
+
+def test_a_label_of_very_many_digits_is_a_label(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.csv", f"text,label\na,{'9' * 5_000}\nb,7\n")
+    assert read_dataset(path).dataset.label_names == ("7", "9" * 5_000)
 
 
 def test_a_folder_without_classes_and_lines_without_json_are_refused(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from yeoun.compare import Comparison
 from yeoun.compare.weighing import Pair, Standing
 from yeoun.config import Configuration
 from yeoun.data.rows import Dataset, labelled
+from yeoun.data.sources import read_source
 from yeoun.explain import explain
 from yeoun.report import comparison_page, model_report
 from yeoun.report.charts import Axis
@@ -207,6 +208,22 @@ def test_the_summary_has_the_figures_that_evaluate_prints(
     for other in ("recurrent_alone", "linear_baseline"):
         assert f"{figures[other]['accuracy']:.4f}" in parsed.text
     assert f"Of 60 rows of {tmp_path}/rows.csv, {figures['accuracy']:.1%} are answered right" in parsed.text
+
+
+def test_rows_have_the_numbers_of_their_file_beside_unreadable_ones(
+    tmp_path: Path, attacked: ModelBundle, run_cli: Run
+) -> None:
+    attacked.save(tmp_path / "model", {}, tmp_path / "staging")
+    rows = write_csv(tmp_path / "rows.csv", attacking_rows(150, seed=1))
+    first, rest = rows.read_text(encoding="utf-8").split("\n", 1)
+    rows.write_text(f"{first}\none cell alone\n{rest}", encoding="utf-8")
+    assert run_cli("report", tmp_path / "model", rows, "--out", tmp_path / "report.html")[0] == 0
+    shown = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    numbers = {int(found) for found in re.findall(r"row (\d+)\1(?!\d)", shown)}
+    table = read_source(str(rows))
+    evidence = gather(attacked, table.dataset, "", table.row_numbers)
+    assert numbers
+    assert numbers <= set(evidence.numbers.tolist()) == set(range(2, 152))
 
 
 @pytest.mark.parametrize(

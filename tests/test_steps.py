@@ -16,6 +16,7 @@ from yeoun.bundle import ModelBundle
 from yeoun.config import Configuration, ModelConfig, TrainConfig
 from yeoun.data.batches import collate
 from yeoun.data.tokens import TokenStore
+from yeoun.errors import ConfigError
 from yeoun.inference import torch_forward
 from yeoun.nn.classifier import TextClassifier
 from yeoun.training import loop
@@ -112,6 +113,13 @@ def test_a_model_of_averaged_weights_is_not_the_one_of_the_last_step() -> None:
         np.testing.assert_allclose(hardly.weights[name], array, atol=1e-5)
     assert any(np.abs(slow.weights[name] - array).max() > 1e-3 for name, array in plain.weights.items())
     assert slow.history[0]["validation_loss"] != plain.history[0]["validation_loss"]
+
+
+def test_training_that_runs_away_says_so_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = {"validation_loss": float("nan"), "validation_accuracy": 0.5}
+    monkeypatch.setattr("yeoun.training.half.score_labels", lambda *_: lambda network: figures)
+    with pytest.raises(ConfigError, match=r"loss is nan after epoch 1: .* lower train\.learning_rate"):
+        fit(make_rows(60), Configuration().with_values(TINY), precision="fp32")
 
 
 def test_training_follows_the_rate_of_its_plateau(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from yeoun.errors import ConfigError, DataError
 from yeoun.text.indexer import TextIndexer, Token
 from yeoun.text.morphemes import ANALYZERS
 from yeoun.text.normalization import Alignment, align, hangul_share, normalize
+from yeoun.text.portions import portions
 from yeoun.text.schemes import SCHEMES
 
 # A busy machine is no failure.
@@ -175,6 +176,7 @@ def test_the_share_of_hangul_does_not_depend_on_the_form(form: str) -> None:
 
 def test_the_share_of_hangul_counts_letters_only() -> None:
     assert hangul_share(["정말 ab, 12!"]) == 0.5
+    assert hangul_share(["가" * 10_000 + "a" * 90_000, "a" * 10_000]) == 0.5
     assert hangul_share([]) == hangul_share(["", "12 !"]) == 0.0
 
 
@@ -457,3 +459,26 @@ def test_another_process_with_another_hash_seed_fits_the_same_vocabulary() -> No
     for scheme in BUILT_IN:
         here = TextIndexer.fit(many_ties(), TextConfig(scheme=scheme, vocabulary_size=150)).to_json()
         assert there[scheme] == hashlib.sha256(here.encode()).hexdigest(), scheme
+
+
+@given(st.lists(st.text(max_size=9)), st.integers(1, 5), st.integers(1, 20))
+def test_portions_hold_every_text_in_order_and_end_in_time(
+    texts: list[str], most: int, characters: int
+) -> None:
+    found = list(portions(texts, most, characters))
+    assert [text for portion in found for text in portion] == texts
+    for portion in found:
+        assert 0 < len(portion) <= most
+        assert sum(map(len, portion[:-1])) < characters
+
+
+@pytest.mark.parametrize("scheme", ["words", "unigram"])
+def test_texts_are_cut_alike_in_portions_of_any_size(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = TextConfig(scheme=scheme, vocabulary_size=200, minimum_count=1)
+    whole = TextIndexer.fit_index(TRAINING, config)
+    monkeypatch.setattr("yeoun.text.indexer._CHARACTERS", 7)
+    monkeypatch.setattr("yeoun.text.schemes._CHARACTERS", 7)
+    again = TextIndexer.fit_index(TRAINING, config)
+    assert again[0].to_json() == whole[0].to_json()
+    np.testing.assert_array_equal(again[1].token_ids, whole[1].token_ids)
+    np.testing.assert_array_equal(again[1].offsets, whole[1].offsets)

@@ -62,7 +62,13 @@ def test_files_with_and_without_a_header_are_read(tmp_path: Path, header: str) -
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("film 1 2 3\n", "model.embedding_size=3"), ("film a b\n", "line 1"), ("", "no such file or empty")],
+    [
+        ("film 1 2 3\n", "model.embedding_size=3"),
+        ("film a b\n", "line 1"),
+        ("", "no such file or empty"),
+        ("film nan 1\n", "line 1: a number that is infinite"),
+        ("film 1 1e39\n", "infinite"),
+    ],
 )
 def test_unfit_files_are_refused(tmp_path: Path, content: str, said: str) -> None:
     path = tmp_path / "vectors.txt"

@@ -14,16 +14,25 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .bundle import ModelBundle
 from .data.readers import Row
 from .errors import OutputError, ResumeError
-from .files import write_durably
-from .inference import CHUNK, Prediction, answers_of, least_probabilities, predict_chunks
+from .files import open_alone, write_durably
+from .inference import (
+    CHUNK,
+    Prediction,
+    answers_of,
+    least_probabilities,
+    predict_chunks,
+    require_runtime,
+)
+from .text.portions import portions
 
+CHARACTERS = 2**24  # of the texts of a chunk
 Labelled = list[tuple[Row, Prediction | None]]
 Table = Sequence[Sequence[str]]
 
@@ -36,18 +45,29 @@ def label_rows(
     runtime: str = "torch",
     abstain_below: float | str = 0.0,
 ) -> Iterator[Labelled]:
-    """Yield the rows in chunks, each row with its answer, or None where it could not be read."""
-    waiting, under_way = iter(rows), deque[list[Row]]()
+    """Return the rows in chunks, each row with its answer, or None where it could not be read.
+
+    Raises ConfigError, before a row is read, for a runtime that is not there and a limit that cannot be held.
+    """
     least = least_probabilities(bundle, abstain_below)
+    require_runtime(bundle, precision, runtime)
 
-    def texts() -> Iterator[list[str]]:
-        while chunk := [_with_text(row, column) for row in islice(waiting, CHUNK)]:
-            under_way.append(chunk)
-            yield [row.cells[column] for row in chunk if row.error is None]
+    def characters(row: Row) -> int:
+        return len(row.cells.get(column, ""))
 
-    for probabilities in predict_chunks(bundle, texts(), precision, runtime):
-        answers = iter(answers_of(bundle, probabilities, least))
-        yield [(row, next(answers) if row.error is None else None) for row in under_way.popleft()]
+    def labelled() -> Iterator[Labelled]:
+        under_way = deque[list[Row]]()
+
+        def texts() -> Iterator[list[str]]:
+            for chunk in portions((_with_text(row, column) for row in rows), CHUNK, CHARACTERS, characters):
+                under_way.append(chunk)
+                yield [row.cells[column] for row in chunk if row.error is None]
+
+        for probabilities in predict_chunks(bundle, texts(), precision, runtime):
+            answers = iter(answers_of(bundle, probabilities, least))
+            yield [(row, next(answers) if row.error is None else None) for row in under_way.popleft()]
+
+    return labelled()
 
 
 def _with_text(row: Row, column: str) -> Row:
@@ -117,7 +137,8 @@ WRITERS: dict[str, Callable[[Sequence[str], Table], str]] = {
 
 
 class GrowingFile:
-    """An output that grows by whole chunks and can be gone on with after a kill."""
+    """An output that grows by whole chunks and can be gone on with after a kill; used in a `with`, at whose
+    end another process may write it."""
 
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         """identity: what the run is about; another one is not gone on with."""
@@ -126,12 +147,22 @@ class GrowingFile:
         self.progress = path.with_name(path.name + ".progress")
         self.identity = json.loads(json.dumps(identity))
         self.rows = self.unreadable = self.bytes = 0
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> GrowingFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            with suppress(OSError):  # of what could not be written it has said so before
+                self._file.close()
+            self._file = None
 
     def begin(self, resume: bool, force: bool) -> None:
         """Make ready to grow: from the start, or from where an interrupted run was.
 
         Raises OutputError when such a run is there and neither `resume` nor `force` says what to do with
-        it, ResumeError when it was about something else.
+        it, or when it is still running; ResumeError when it was about something else.
         """
         if self.path.is_dir():
             raise OutputError(
@@ -142,13 +173,16 @@ class GrowingFile:
             raise OutputError(
                 f"{self.partial}: of an interrupted run; go on with --resume or start afresh with --force"
             )
+        self._file = open_alone(self.partial)
+        if self._file is None:
+            raise OutputError(f"{self.partial}: another process is writing it; wait, or choose another place")
         if is_there and resume:
-            self._go_on()
+            self._go_on(self._file)
         else:
             self.progress.unlink(missing_ok=True)  # first: it must never count another run's bytes
-            self.partial.write_bytes(b"")
+            self._file.truncate(0)
 
-    def _go_on(self) -> None:
+    def _go_on(self, file: IO[bytes]) -> None:
         try:
             found = json.loads(self.progress.read_bytes())
             identity, self.rows, self.unreadable, self.bytes = (
@@ -160,19 +194,18 @@ class GrowingFile:
         if other or self.partial.stat().st_size < self.bytes:
             what = f"another {other[0]}" if other else "less than was written"
             raise ResumeError(f"{self.partial}: of a run with {what}; start afresh with --force")
-        with self.partial.open("r+b") as file:
-            file.truncate(self.bytes)
+        file.truncate(self.bytes)
 
     def grow(self, content: str, rows: int, unreadable: int) -> None:
         """Add the lines of `rows` more rows, durably."""
         encoded = content.encode("utf-8", "replace")
         if self.path.name.endswith(".gz"):
             encoded = gzip.compress(encoded, mtime=0)
+        assert self._file is not None
         try:
-            with self.partial.open("ab") as file:
-                file.write(encoded)
-                file.flush()
-                os.fsync(file.fileno())
+            self._file.write(encoded)
+            self._file.flush()
+            os.fsync(self._file.fileno())
         except OSError as error:
             if not self.rows:
                 self.discard()
@@ -191,10 +224,12 @@ class GrowingFile:
 
     def finish(self) -> None:
         """Let the output appear."""
+        self.__exit__()
         self.partial.replace(self.path)
         self.progress.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove what was written so far."""
+        self.__exit__()
         self.partial.unlink(missing_ok=True)
         self.progress.unlink(missing_ok=True)

@@ -50,6 +50,15 @@ def typed_values(cls: type, section: str, values: Mapping[str, Any]) -> dict[str
     return typed
 
 
+def _is_writable(text: str) -> bool:
+    """Return whether a file can hold the text; the names of some files it cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def typed_value(key: str, value: Any, kind: str) -> Any:
     """Return `value` as a `kind`: "bool", "str", "int", "float" or "int | str". Raises ConfigError where it
     is none."""
@@ -58,7 +67,9 @@ def typed_value(key: str, value: Any, kind: str) -> Any:
         value = words.get(value.lower(), value) if isinstance(value, str) else value
         return value if isinstance(value, bool) else refuse(key, value, "true or false")
     if kind == "str":
-        return value if isinstance(value, str) else refuse(key, value, "text")
+        return (
+            value if isinstance(value, str) and _is_writable(value) else refuse(key, value, "text in UTF-8")
+        )
     if isinstance(value, bool):
         refuse(key, value, "a number")
     try:

@@ -1,9 +1,15 @@
-"""Files that are whole on the disk, or not there."""
+"""Files that are whole on the disk, or not there, and files that one process alone writes."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, which locks what is open for writing by itself
+    fcntl = None  # type: ignore[assignment]
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -20,6 +26,19 @@ def write_durably(path: Path, content: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def open_alone(path: Path) -> IO[bytes] | None:
+    """Return the file, open for adding to it and held until it is closed; None where another process holds
+    it."""
+    file = path.open("ab")
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+    return file
 
 
 def _sync_folder(folder: Path) -> None:

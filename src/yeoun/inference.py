@@ -142,7 +142,7 @@ def predict_chunks(
     bundle: ModelBundle, chunks: Iterable[Sequence[str]], precision: str = "fp32", runtime: str = "torch"
 ) -> Iterator[Floats]:
     """Yield the probabilities of each chunk of texts; while one is answered, the next are indexed."""
-    _require_runtime(bundle, precision, runtime)  # before anything is read
+    require_runtime(bundle, precision, runtime)  # before anything is read
     waiting = iter(chunks)
     with ThreadPoolExecutor(1, "yeoun-index") as thread:
         indexing = deque(thread.submit(bundle.index, texts) for texts in islice(waiting, 2))
@@ -161,13 +161,14 @@ def _answer_indexed(bundle: ModelBundle, store: TokenStore, forward: Forward) ->
 
 
 def _forward(bundle: ModelBundle, precision: str, runtime: str) -> Forward:
-    _require_runtime(bundle, precision, runtime)
+    require_runtime(bundle, precision, runtime)
     if runtime == "torch":
         return torch_forward(bundle.network, precision)
     return onnx_forward(bundle.graphs[RUNTIMES[runtime]])
 
 
-def _require_runtime(bundle: ModelBundle, precision: str, runtime: str) -> None:
+def require_runtime(bundle: ModelBundle, precision: str, runtime: str) -> None:
+    """Raise ConfigError for a runtime that is none, was not exported, or has no such precision."""
     if runtime not in RUNTIMES:
         raise ConfigError(f"runtime {runtime!r}: expected one of {', '.join(RUNTIMES)}")
     if runtime == "torch":

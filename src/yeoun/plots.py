@@ -18,6 +18,7 @@ import numpy.typing as npt
 from .card import FIGURES
 from .evaluation.metrics import confusion_counts
 from .explain.explanation import Explanation
+from .text.normalization import normalize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -287,7 +288,7 @@ def _figure(width: float, height: float) -> Figure:
 
 def _plain(text: str) -> str:
     """Return a text as matplotlib draws it: on one line, a dollar sign without its meaning."""
-    return " ".join(text.split()).replace("$", r"\$")
+    return " ".join(normalize(text).split()).replace("$", r"\$")
 
 
 @contextmanager

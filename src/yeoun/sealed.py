@@ -59,11 +59,11 @@ def write_sealed(folder: Path, contents: Mapping[str, bytes], staging: Path, rep
         replaced.rename(folder)
     require_room(folder, replace)
     try:
-        shutil.rmtree(staging, ignore_errors=True)
+        _remove(staging)
         for name, content in contents.items():
             write_durably(staging / name, content)
         if folder.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
+            _remove(replaced)
             folder.rename(replaced)
         try:
             staging.rename(folder)
@@ -71,22 +71,36 @@ def write_sealed(folder: Path, contents: Mapping[str, bytes], staging: Path, rep
             if replaced.exists():
                 replaced.rename(folder)
             raise
-        shutil.rmtree(replaced, ignore_errors=True)
+        _remove(replaced)
     except OSError as error:
-        shutil.rmtree(staging, ignore_errors=True)
+        _remove(staging)
         raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None
 
 
 def add_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Put files, by name, into the sealed folder, and their checksums into its `config.json`, which is
-    written last; all else stays as it is."""
+    written last; all else stays as it is. At every instant the folder is whole, without the files or with
+    them: those that are replaced are left out of it first."""
     config = json.loads((folder / "config.json").read_bytes())
+    others = {name: digest for name, digest in config["sha256"].items() if name not in contents}
+    if len(others) < len(config["sha256"]):
+        _write_config(folder, config, others)
     for name, content in contents.items():
         write_durably(folder / name, content)
-        config["sha256"][name] = _sha256(content)
-    config["sha256"] = dict(sorted(config["sha256"].items()))
-    config["sha256"]["config.json"] = _config_checksum(config)
-    write_durably(folder / "config.json", to_json(config))
+    _write_config(folder, config, others | {name: _sha256(each) for name, each in contents.items()})
+
+
+def _write_config(folder: Path, config: Mapping[str, Any], digests: Mapping[str, str]) -> None:
+    whole: dict[str, Any] = {**config, "sha256": dict(sorted(digests.items()))}
+    whole["sha256"]["config.json"] = _config_checksum(whole)
+    write_durably(folder / "config.json", to_json(whole))
+
+
+def _remove(path: Path) -> None:
+    """Delete a folder, or a link to one, if it is there."""
+    if path.is_symlink():
+        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def is_sealed(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from ..data.rows import Dataset, require_kind
 from ..data.sources import read_source
 from ..data.splits import stratified_split
 from ..errors import UsageError
-from .display import TrainingDisplay, describe, emit, note, note_picture
+from .display import TrainingDisplay, describe, emit, note, note_picture, readable
 
 if TYPE_CHECKING:
     from ..compare import Comparison
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
     from ..report import comparison_page
     from ..text.normalization import hangul_share
 
-    names = [name for name in options.recipes.split(",") if name]
+    names = [readable(name) for name in options.recipes.split(",") if name]
     if not names or not options.seeds:
         wanted = (
             "--seeds: expected at least 1" if names else "--recipes: expected a name, or several with commas"
@@ -67,12 +67,12 @@ def _parts(options: argparse.Namespace) -> tuple[Dataset, Dataset, dict[str, Any
     train = rows.dataset
     if not options.test:
         kept, held_out = stratified_split(train, options.test_share, options.split_seed)
-        split = {"source": options.source, "test_share": options.test_share, "split_seed": options.split_seed}
-        return train.take(kept), train.take(held_out), split
+        how = {"test_share": options.test_share, "split_seed": options.split_seed}
+        return train.take(kept), train.take(held_out), {"source": readable(options.source), **how}
     test = read_source(options.test, options.text, options.label, options.data_dir, train.label_names)
     describe(test, guessed=False)
     require_kind(test.dataset, train.is_multilabel, options.test)
-    return train, test.dataset, {"source": options.source, "test": options.test}
+    return train, test.dataset, {"source": readable(options.source), "test": readable(options.test)}
 
 
 def table(comparison: Comparison) -> str:

@@ -124,3 +124,8 @@ class TrainingDisplay:
 def _place(progress: Progress, number: int) -> str:
     before = "" if progress.task == "training" else f"{progress.task}, "
     return f"{before}epoch {number:>3}/{progress.epochs}"
+
+
+def readable(name: str) -> str:
+    """Return a name from the command line as text that any file can hold."""
+    return os.fsencode(name).decode(errors="replace")

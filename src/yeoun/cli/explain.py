@@ -38,7 +38,9 @@ def run(options: argparse.Namespace) -> None:
         write_durably(picture, draw(explanations[0], picture.suffix[1:].lower()))
         note_picture(picture, options.text)
     if page:
-        write_durably(page, explanation_page(explanations, "What the label came from").encode())
+        write_durably(
+            page, explanation_page(explanations, "What the label came from").encode("utf-8", "replace")
+        )
         note(f"written to {page}")
     for explanation in explanations:
         if options.json:

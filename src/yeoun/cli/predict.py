@@ -34,7 +34,8 @@ def run(options: argparse.Namespace) -> None:
         raise UsageError("--resume: expected --input FILE and the --output FILE of an interrupted run")
     if output:
         _kind(output)
-    if output and output != "-" and Path(output).exists() and not options.force:
+    goes_on = options.resume and Path(f"{output}.progress").exists()  # also one that is to replace a file
+    if output and output != "-" and Path(output).exists() and not options.force and not goes_on:
         raise OutputError(f"{output}: exists already; choose another place or use --force")
     rows, column, columns = _rows(options)
     bundle = ModelBundle.load(Path(options.bundle))
@@ -119,30 +120,37 @@ def _write(
 
     kind, names = _kind(options.output), header(columns)
     output = GrowingFile(Path(options.output), _identity(options, column))
-    try:
+
+    def left() -> Iterator[Row]:
+        yield from islice(rows, output.rows, None)
+
+    labelled = _labelled(options, bundle, left(), column)  # which refuses before anything is written
+    with output:
         output.begin(options.resume, options.force)
-        if output.bytes == 0 and kind != ".jsonl":
-            output.grow(WRITERS[kind](names, [names]), 0, 0)
-        if output.rows:
-            note(f"{output.rows:,} rows are there already")
-        started, before = time.perf_counter(), output.rows
-        for chunk in _labelled(options, bundle, islice(rows, output.rows, None), column):
-            unreadable = sum(answer is None for _, answer in chunk)
-            output.grow(WRITERS[kind](names, table_rows(chunk, columns)), len(chunk), unreadable)
-            if sys.stderr.isatty():
-                rate = (output.rows - before) / (time.perf_counter() - started)
-                live = f"\r\033[K{output.rows:,} rows, {rate:,.0f} a second"
-                print(live, end="", file=sys.stderr, flush=True)
-    except DataError:  # the input itself: going on would stop there again
-        output.discard()
-        raise
-    output.finish()
+        try:
+            if output.bytes == 0 and kind != ".jsonl":
+                output.grow(WRITERS[kind](names, [names]), 0, 0)
+            if output.rows:
+                note(f"{output.rows:,} rows are there already")
+            started, before = time.perf_counter(), output.rows
+            for chunk in labelled:
+                unreadable = sum(answer is None for _, answer in chunk)
+                output.grow(WRITERS[kind](names, table_rows(chunk, columns)), len(chunk), unreadable)
+                if sys.stderr.isatty():
+                    rate = (output.rows - before) / (time.perf_counter() - started)
+                    live = f"\r\033[K{output.rows:,} rows, {rate:,.0f} a second"
+                    print(live, end="", file=sys.stderr, flush=True)
+        except DataError:  # the input itself: going on would stop there again
+            output.discard()
+            raise
+        output.finish()
     note(f"{output.rows} rows written to {options.output}")
     return output.unreadable, output.rows
 
 
 def _identity(options: argparse.Namespace, column: str) -> dict[str, Any]:
     """Return what an interrupted run has to share with one that goes on."""
+    from ..bulk import CHARACTERS
     from ..inference import CHUNK
 
     source = Path(options.input or "")
@@ -157,6 +165,7 @@ def _identity(options: argparse.Namespace, column: str) -> dict[str, Any]:
         "runtime": options.runtime,
         "abstain below": options.abstain_below,
         "chunk of rows": CHUNK,
+        "chunk of characters": CHARACTERS,
     }
 
 

@@ -9,8 +9,8 @@ from ..data.rows import Dataset, fingerprint, statistics
 from ..data.sources import read_texts
 from ..errors import DataError, ResumeError
 from ..pretrained import Pretrained
-from .display import TrainingDisplay, emit, note
-from .train import check_configuration, configured, readable, require_place
+from .display import TrainingDisplay, emit, note, readable
+from .train import check_configuration, configured, require_place
 
 
 def run(options: argparse.Namespace) -> None:

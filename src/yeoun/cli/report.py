@@ -23,15 +23,15 @@ def run(options: argparse.Namespace) -> None:
     if out.exists() and not options.force:
         raise OutputError(f"{out}: exists already; choose another place or use --force")
     bundle = ModelBundle.load(Path(options.bundle))
-    rows = None
+    rows, numbers = None, None
     if options.source:
         names = bundle.label_names
         table = read_source(options.source, options.text, options.label, options.data_dir, names)
         describe(table, guessed=not (options.text and options.label))
-        rows = table.dataset
+        rows, numbers = table.dataset, table.row_numbers
         require_kind(rows, bundle.is_multilabel, options.source)
         if not len(rows):
             raise DataError(f"{options.source}: no rows; expected at least one")
-    content = model_report(bundle, rows, options.source or "").encode("utf-8", "replace")
+    content = model_report(bundle, rows, options.source or "", numbers).encode("utf-8", "replace")
     write_durably(out, content)
     note(f"{len(content) / 1e6:.2f} MB written to {out}")

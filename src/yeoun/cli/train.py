@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from ..presets import RowStatistics, resolve
 from ..pretrained import Pretrained
 from ..recipes import read_configuration, read_recipe
 from ..sealed import require_room
-from .display import TrainingDisplay, describe, emit, note
+from .display import TrainingDisplay, describe, emit, note, readable
 
 
 def run(options: argparse.Namespace) -> None:
@@ -198,11 +197,6 @@ def _base(options: argparse.Namespace, statistics: RowStatistics) -> Configurati
     if options.config:
         return read_configuration(Path(options.config))
     return resolve(options.preset, statistics)
-
-
-def readable(name: str) -> str:
-    """Return a name from the command line as text that any file can hold."""
-    return os.fsencode(name).decode(errors="replace")
 
 
 def _name(options: argparse.Namespace) -> str:

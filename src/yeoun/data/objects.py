@@ -82,7 +82,7 @@ def _read_labels(labels: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         if not _is_table_of_0_and_1(rows):
             return _of_lists(rows)
         labels = rows
-    values = np.asarray(labels if hasattr(labels, "__array__") else rows)
+    values = np.asarray(labels) if hasattr(labels, "__array__") else _as_given(rows)
     if values.ndim == 2 and values.shape[1] == 1:  # a column, which scikit-learn reads as a label a text
         values = values[:, 0]
     if values.ndim == 2 and np.isin(values, (0, 1)).all():
@@ -92,6 +92,16 @@ def _read_labels(labels: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
             f"got labels of shape {values.shape}; expected one a text, [rows], or 0 and 1, [rows, classes]"
         )
     return _of_values(values)
+
+
+def _as_given(values: Sequence[Any]) -> npt.NDArray[Any]:
+    """Return an array of the values; where it would make others of them, as text of a NaN or one number of
+    two large ones, an array of objects."""
+    array = np.asarray(values)
+    if array.ndim == 1 and array.tolist() != list(values):
+        array = np.empty(len(values), object)
+        array[:] = values
+    return array
 
 
 def _is_table_of_0_and_1(rows: Sequence[Any]) -> bool:
@@ -121,7 +131,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _of_lists(rows: Sequence[Iterable[Any]]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    classes, positions = _of_values(np.array([label for row in rows for label in row]))
+    classes, positions = _of_values(_as_given([label for row in rows for label in row]))
     targets = np.zeros((len(rows), len(classes)), np.int64)
     targets[np.repeat(np.arange(len(rows)), [len(list(row)) for row in rows]), positions] = 1
     return classes, targets

@@ -15,6 +15,8 @@ from ..presets import RowStatistics
 from ..text.normalization import hangul_share, normalize
 from .texts import TextsOnDisk
 
+_DIGITS = 4_000  # of a number that a label may be; Python reads few more
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -174,5 +176,5 @@ def require_classes(dataset: Dataset) -> None:
 
 def _by_value(name: str) -> tuple[int, int, str]:
     digits = name.removeprefix("-")
-    is_number = digits.isascii() and digits.isdigit()
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS
     return (0, int(name), name) if is_number else (1, 0, name)

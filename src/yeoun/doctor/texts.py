@@ -69,7 +69,8 @@ def truncated(examined: Examination) -> Finding | None:
     places = np.flatnonzero(is_long & ~examined.is_empty[: len(rows)])
     if not len(places):
         return None
-    indexer = TextIndexer.fit(rows.texts[:: len(rows) // _TEXTS + 1], replace(config, maximum_length=0))
+    whole = replace(config, maximum_length=0, minimum_count=1)
+    indexer = TextIndexer.fit(rows.texts[:: len(rows) // _TEXTS + 1], whole)
     lengths = np.diff(indexer.index(rows.take(places).texts).offsets)
     places = places[lengths > limit]
     advice = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..bundle import ModelBundle
 from ..data.rows import Dataset
+from ..evaluation.metrics import Labels
 from ..text.normalization import hangul_share
 from .comparison import comparison_page
 from .page import page
@@ -12,17 +13,21 @@ from .words import say
 __all__ = ["comparison_page", "model_report"]
 
 
-def model_report(bundle: ModelBundle, rows: Dataset | None = None, source: str = "") -> str:
+def model_report(
+    bundle: ModelBundle, rows: Dataset | None = None, source: str = "", numbers: Labels | None = None
+) -> str:
     """Return the report of a model as HTML: what it knows of its training and, with labelled `rows`, at
     least one, what these say of it.
 
-    It holds English and Korean; Korean shows first where Hangul prevails in the vocabulary.
+    source: what the rows are of. numbers: int64 [rows], that of each row there, from 1; None where all of
+    its rows are here. The report holds English and Korean; Korean shows first where Hangul prevails in the
+    vocabulary.
     """
     from . import sections
     from .doubts import doubts
     from .evidence import gather
 
-    evidence = None if rows is None else gather(bundle, rows, source)
+    evidence = None if rows is None else gather(bundle, rows, source, numbers)
     of_rows = (
         []
         if evidence is None

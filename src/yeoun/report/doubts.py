@@ -44,7 +44,7 @@ def _examples(bundle: ModelBundle, evidence: Evidence, rows: Sequence[int]) -> l
 def _example(bundle: ModelBundle, evidence: Evidence, row: int) -> Html:
     names, targets = evidence.rows.label_names, evidence.rows.targets
     head = [
-        say("row", number=f"{row + 1:,}"),
+        say("row", number=f"{evidence.numbers[row]:,}"),
         say("labelled", label=tag("b", _names(targets[row], names))),
         say(
             "answers",

@@ -28,14 +28,16 @@ LINEAR, HALF = "linear_baseline", "recurrent_alone"
 class Evidence:
     """The answers to rows of `source`.
 
-    probabilities: float32 [rows, classes]. chosen: the labels given. others: what the linear baseline and the
-    recurrent half alone give, by name, where there are these. lengths: int64 [rows], in words; unknown:
-    the share of the tokens that are read which is not known. texts_per_second: by name of who
-    answered. is_known: whether the model was trained on these very rows.
+    numbers: int64 [rows], that of each row in `source`, from 1. probabilities: float32 [rows, classes].
+    chosen: the labels given. others: what the linear baseline and the recurrent half alone give, by name,
+    where there are these. lengths: int64 [rows], in words; unknown: the share of the tokens that are read
+    which is not known. texts_per_second: by name of who answered. is_known: whether the model was trained on
+    these very rows.
     """
 
     source: str
     rows: Dataset
+    numbers: Labels
     probabilities: Floats
     chosen: Labels
     others: Mapping[str, Labels]
@@ -74,7 +76,7 @@ class Evidence:
         return np.asarray(1 - self.probabilities[np.arange(len(targets)), targets])
 
 
-def gather(bundle: ModelBundle, rows: Dataset, source: str) -> Evidence:
+def gather(bundle: ModelBundle, rows: Dataset, source: str, numbers: Labels | None = None) -> Evidence:
     """Return what the model, its recurrent half and the linear baseline answer to `rows`."""
     seconds, others = {}, {}
     predict_proba(bundle, rows.texts[:1])  # starting takes time of its own
@@ -95,6 +97,7 @@ def gather(bundle: ModelBundle, rows: Dataset, source: str) -> Evidence:
     return Evidence(
         source=source,
         rows=rows,
+        numbers=np.arange(1, len(rows) + 1) if numbers is None else numbers,
         probabilities=probabilities,
         chosen=decide_labels(bundle, probabilities),
         others=others,

@@ -4,9 +4,9 @@ tokens with their spans."""
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +16,11 @@ from tokenizers import Encoding, Tokenizer
 from ..config import START_ID, UNKNOWN_ID, TextConfig
 from .morphemes import ANALYZERS, analyzer
 from .normalization import align, normalize
+from .portions import portions
 from .schemes import fit_vocabulary
 
 Prepared = str | list[str]  # a normalised text, or the words that an analyser cut it into
-_CHUNK = 10_000
+_CHUNK, _CHARACTERS = 10_000, 2**22  # of texts that are cut together, at some 40 bytes a character
 VOCABULARY_TEXTS = 200_000  # of more texts, an even sample makes the vocabulary,
 VOCABULARY_CHARACTERS = 2**28  # and of longer ones a sample of about so many characters
 
@@ -109,7 +110,7 @@ class TextIndexer:
     def _index(self, prepared: Iterable[Prepared]) -> Indexed:
         pieces, lengths, shortened = array("i"), [], 0  # which grows in place
         is_cut = self.config.scheme in ANALYZERS
-        for chunk in _chunks(prepared):
+        for chunk in portions(prepared, _CHUNK, _CHARACTERS, _length):
             encoded = self.tokenizer.encode_batch_fast(
                 chunk, is_pretokenized=is_cut, add_special_tokens=False
             )
@@ -196,7 +197,5 @@ def _fit_vocabulary(prepared: Sequence[Prepared], config: TextConfig) -> Tokeniz
     return fit_vocabulary(list(chain.from_iterable(pieces)), config)
 
 
-def _chunks(prepared: Iterable[Prepared]) -> Iterator[list[Prepared]]:
-    waiting = iter(prepared)
-    while chunk := list(islice(waiting, _CHUNK)):
-        yield chunk
+def _length(prepared: Prepared) -> int:
+    return len(prepared) if isinstance(prepared, str) else sum(map(len, prepared))

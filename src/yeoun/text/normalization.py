@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
+_COUNTED = 10_000  # characters of a text
+_SYLLABLE = re.compile("[가-힣]")
+
 
 def normalize(text: str, fold_repeats: int = 0) -> str:
     """Return `text` in NFC; a lone surrogate, which no encoding can carry, becomes `?`.
@@ -44,10 +47,14 @@ def _repeats(allowed: int) -> re.Pattern[str]:
 
 
 def hangul_share(texts: Sequence[str], sample: int = 2000) -> float:
-    """Return the share of Hangul syllables among the letters of an even sample of `texts`."""
-    some = "".join(texts[:: max(1, len(texts) // sample)])
-    letters = [c for c in normalize(some) if c.isalpha()]
-    return sum("가" <= c <= "힣" for c in letters) / max(1, len(letters))
+    """Return the share of Hangul syllables among the letters of an even sample of `texts`, of each of which
+    at most 10,000 characters count."""
+    hangul = letters = 0
+    for text in texts[:: max(1, len(texts) // sample)]:
+        some = normalize(text[:_COUNTED])
+        letters += sum(map(str.isalpha, some))
+        hangul += len(_SYLLABLE.findall(some))
+    return hangul / max(1, letters)
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from ..config import UNKNOWN_ID, TextConfig
 from ..errors import ConfigError, DataError
 from .morphemes import ANALYZERS
+from .portions import portions
 
 PAD, UNKNOWN, START = "[PAD]", "[UNK]", "[SOS]"
-_CHUNK = 10_000
+_CHUNK, _CHARACTERS = 10_000, 2**22  # of texts that are cut together
 
 
 def _whitespace(config: TextConfig) -> Tokenizer:
@@ -119,8 +120,8 @@ def _fit_words(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig) ->
     pipeline.model = models.WordLevel(learned, UNKNOWN)
     words = sorted(learned.items(), key=lambda entry: entry[1])
     counts = np.zeros(len(words), np.int64)
-    for start in range(0, len(texts), _CHUNK):
-        encoded = pipeline.encode_batch_fast(texts[start : start + _CHUNK], add_special_tokens=False)
+    for some in portions(texts, _CHUNK, _CHARACTERS):
+        encoded = pipeline.encode_batch_fast(some, add_special_tokens=False)
         ids = np.fromiter(chain.from_iterable(e.ids for e in encoded), np.int64)
         counts += np.bincount(ids, minlength=len(words))
     frequent = [

@@ -33,9 +33,12 @@ def read_vectors(path: Path, words: Sequence[str], width: int) -> tuple[Vectors,
         if row is None or found[row] or (number == 1 and len(line.split()) == 2):
             continue
         try:
-            values = np.array(numbers.split(), np.float32)
+            with np.errstate(over="ignore"):  # which is refused below
+                values = np.array(numbers.split(), np.float32)
         except ValueError:
             raise DataError(f"{path}, line {number}: not a word and its numbers") from None
+        if not np.isfinite(values).all():
+            raise DataError(f"{path}, line {number}: a number that is infinite or none; expected finite ones")
         if len(values) != width:
             raise DataError(
                 f"{path}, line {number}: {len(values)} numbers, expected {width}; set"

@@ -122,10 +122,11 @@ def learn_half(
                 best={},
             )
             go_on(run, folder, watch)
+    best = {name: tensor.cpu() for name, tensor in run.best.items()}
     if configuration.model.unknown == "average" and configuration.model.inputs == "embedding":
-        table = run.best["embedding.weight"]
+        table = best["embedding.weight"]
         table[UNKNOWN_ID] = average_word(table, configuration.text.specials)
-    network.load_state_dict(run.best)
+    network.load_state_dict(best)
     return RecurrentHalf(
         configuration=configuration,
         indexer=indexer,

@@ -6,6 +6,7 @@ cut anywhere goes on as if it had not been.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from torch.optim import Optimizer
 from ..config import Configuration
 from ..data.batches import Batch, collate, training_order
 from ..data.tokens import TokenStore
+from ..errors import ConfigError
 from ..nn.classifier import count_parameters
 from .optimization import averaged, clip_gradients, keep_average, learning_rate
 from .state import Progress, TrainingFolder, steps_between_saves
@@ -159,6 +161,11 @@ def finish_epoch(run: Run) -> None:
         "accuracy": progress.right / max(1, progress.answers),
         **run.score(network),
     }
+    if not math.isfinite(record["validation_loss"]):
+        raise ConfigError(
+            f"the validation loss is {record['validation_loss']} after epoch {progress.epoch + 1}: training"
+            " ran away; lower train.learning_rate, or set train.clip"
+        )
     progress.seconds += time.perf_counter() - started
     record["seconds"] = round(progress.seconds, 3)
     progress.history.append(record)

@@ -1,0 +1,25 @@
+"""Texts a portion at a time, so that neither many nor long ones fill memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def portions(
+    texts: Iterable[T], most: int, characters: int, size: Callable[[Any], int] = len
+) -> Iterator[list[T]]:
+    """Yield the texts in order, at most so many together, of which all but the last come to fewer than so
+    many characters. size: those of a text. No portion is empty."""
+    waiting: list[T] = []
+    held = 0
+    for text in texts:
+        waiting.append(text)
+        held += size(text)
+        if len(waiting) == most or held >= characters:
+            yield waiting
+            waiting, held = [], 0
+    if waiting:
+        yield waiting
