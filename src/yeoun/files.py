@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,14 +31,15 @@ def write_durably(path: Path, content: bytes) -> None:
 
 def open_alone(path: Path) -> IO[bytes] | None:
     """Return the file, open for adding to it and held until it is closed; None where another process holds
-    it."""
+    it. A file system that knows no locks holds nothing."""
     file = path.open("ab")
     if fcntl is not None:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return None
+        with suppress(OSError):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                return None
     return file
 
 
