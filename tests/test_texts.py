@@ -17,7 +17,7 @@ from yeoun.data import texts as module
 from yeoun.data.rows import Dataset
 from yeoun.data.splits import stratified_split
 from yeoun.data.tables import read_dataset
-from yeoun.data.texts import SharedFile, TextsOnDisk, TextWriter
+from yeoun.data.texts import JoinedTexts, SharedFile, TextsOnDisk, TextWriter
 from yeoun.evaluation.linear import LinearBaseline, fit_linear
 from yeoun.inference import predict_proba
 from yeoun.text import indexer
@@ -127,3 +127,16 @@ def test_equal_texts_stay_on_one_side_of_a_split_from_the_disk() -> None:
     kept, held_out = stratified_split(whole, 0.3, seed=0)
     assert not {texts[i] for i in kept} & {texts[i] for i in held_out}
     assert len(kept) + len(held_out) == 80
+
+
+@pytest.mark.parametrize("cut", [0, 1, 4, 7])
+def test_joined_texts_are_those_of_their_parts_in_order(cut: int) -> None:
+    texts = [f"text {i}" for i in range(7)]
+    joined = JoinedTexts(texts[:cut], texts[cut:])
+    assert list(joined) == texts
+    assert [joined[i] for i in range(-7, 7)] == texts * 2
+    assert joined[::3] == texts[::3]
+    assert joined[5:1:-2] == texts[5:1:-2]
+    assert len(joined) == 7
+    with pytest.raises(IndexError):
+        joined[7]

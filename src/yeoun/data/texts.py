@@ -6,6 +6,7 @@ import tempfile
 import weakref
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from threading import Lock
 from typing import IO, overload
 
@@ -70,6 +71,31 @@ class TextsOnDisk(Sequence[str]):
     def _text(self, number: np.int64) -> str:
         start, end = int(self._offsets[number]), int(self._offsets[number + 1])
         return self._file.read(start, end).decode("utf-8", "surrogatepass")
+
+
+class JoinedTexts(Sequence[str]):
+    """Texts of several sequences one behind the other, none of them read before it is asked for."""
+
+    def __init__(self, *parts: Sequence[str]) -> None:
+        self._parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self[each] for each in range(*row.indices(len(self)))]
+        row = range(len(self))[row]
+        part = int(np.searchsorted(self._ends, row, "right"))
+        return self._parts[part][row - (int(self._ends[part - 1]) if part else 0)]
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(self._parts)
 
 
 class TextWriter:

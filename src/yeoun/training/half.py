@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..config import UNKNOWN_ID, Configuration, ModelConfig
+from ..data.texts import JoinedTexts
 from ..data.tokens import TokenStore
 from ..inference import Floats, answer, torch_forward
 from ..nn.classifier import TextClassifier, average_word, count_parameters
@@ -144,9 +145,9 @@ def _index(
     """Return the indexer, fitted where there is none, and the training rows as token ids."""
     text, train = configuration.text, rows.train.texts
     if indexer is None and text.vocabulary_rows == "all":
-        indexer = TextIndexer.fit([*train, *rows.valid.texts], text)
+        indexer = TextIndexer.fit(JoinedTexts(train, rows.valid.texts), text)
     if indexer is None and len(rows.unlabelled) and configuration.train.pretrain_epochs:
-        indexer = TextIndexer.fit([*train, *rows.unlabelled], text)
+        indexer = TextIndexer.fit(JoinedTexts(train, rows.unlabelled), text)
     if indexer is None:
         return TextIndexer.fit_index(train, text)
     return indexer, indexer.index(train)
