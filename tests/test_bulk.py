@@ -203,6 +203,21 @@ def test_a_labelled_table_can_be_labelled_again_and_again(tmp_path: Path, model:
     assert names[-2:] == ["label", "probability"]
 
 
+def test_json_lines_keep_what_they_hold_and_add_numbers(tmp_path: Path, model: Path, run_cli: Run) -> None:
+    objects = [{"text": "lovely", "label": 0}, {"text": "boring", "more": [1, None, {"a": 0.5}]}]
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    rows.write_text("".join(json.dumps(each) + "\n" for each in objects) + "broken\n", encoding="utf-8")
+    assert run_cli("predict", model, "--input", rows, "--output", out)[0] == 0
+    first, second, third = (json.loads(line) for line in out.read_text(encoding="utf-8").splitlines())
+    assert list(first) == ["text", "input_label", "label", "probability"]
+    assert first["input_label"] == 0
+    assert first["label"] in ("negative", "positive")
+    assert 0.5 <= first["probability"] <= 1
+    assert {name: second[name] for name in objects[1]} == objects[1]
+    assert list(second) == ["text", "more", "label", "probability"]
+    assert third == {"label": None, "probability": None}
+
+
 def test_resume_is_for_files_alone(model: Path, run_cli: Run) -> None:
     status, _, err = run_cli("predict", model, "a text", "--resume")
     assert status == 2

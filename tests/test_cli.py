@@ -403,16 +403,47 @@ def test_predict_reads_standard_input_a_text_a_line(
     assert json_lines(out) == json_lines(run_cli("predict", trained.out, *TEXTS, "--json")[1])
 
 
-def test_predict_answers_standard_input_that_is_not_utf8(
+def test_predict_reads_korean_in_cp949_from_standard_input_and_says_which_line_is_no_text(
     trained: Trained, run_cli: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"lovely \xff film\nboring\n"), "utf-8"))
+    lines = b"\xef\xbb\xbflovely film\n" + "정말 좋다\n".encode("cp949") + b"lovely \xff film\nboring\r\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines), "utf-8"))
     status, out, err = run_cli("predict", trained.out, "--input", "-", "--json")
-    if status == 0:
-        assert len(json_lines(out)) == 2
-    else:
-        assert status == 1
-        assert err.startswith("yeoun: ")
+    assert status == 0
+    first, second, third, last = json_lines(out)
+    assert third == {"error": "not text in UTF-8 or CP949", "row": 3}
+    expected = json_lines(run_cli("predict", trained.out, "lovely film", "정말 좋다", "boring", "--json")[1])
+    assert [first, second, last] == expected
+    assert "1 of 4 rows could not be read" in err
+
+
+@pytest.mark.parametrize("before", [["--json"], ["--abstain-below", "0.0", "--json"]])
+def test_texts_may_stand_behind_options(trained: Trained, run_cli: Run, before: list[str]) -> None:
+    status, out, _ = run_cli("predict", trained.out, *before, *TEXTS)
+    assert status == 0
+    assert json_lines(out) == json_lines(run_cli("predict", trained.out, *TEXTS, "--json")[1])
+    status, _, err = run_cli("predict", trained.out, "--jsn", *TEXTS)
+    assert status == 2
+    assert "unrecognized arguments: --jsn" in err
+
+
+def test_the_rows_that_could_not_be_read_are_told(tmp_path: Path, trained: Trained, run_cli: Run) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("id,text\n" + "1,lovely\n" * 3 + "2,a,b\n" * 7, encoding="utf-8")
+    for output in (tmp_path / "new" / "folder" / "out.csv", "-"):
+        status, _, err = run_cli("predict", trained.out, "--input", rows, "--output", output)
+        assert status == 0
+        assert [line for line in err.splitlines() if line.startswith("row ")] == [
+            f"row {number}: got 3 cells, expected 2" for number in range(4, 9)
+        ]
+    assert (tmp_path / "new" / "folder" / "out.csv").exists()
+
+
+@pytest.mark.parametrize("given", ["abc", "-3", "1.5"])
+def test_what_is_no_whole_number_is_refused_in_words(trained: Trained, run_cli: Run, given: str) -> None:
+    status, _, err = run_cli("neighbours", trained.out, "film", f"--count={given}")
+    assert status == 2
+    assert f"{given}: expected a whole number from 0" in err
 
 
 def test_predict_prints_a_text_that_is_not_utf8(trained: Trained, run_cli: Run) -> None:

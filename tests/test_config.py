@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import re
 from itertools import pairwise
 from typing import Any
@@ -107,6 +108,11 @@ def test_the_constructor_refuses_what_a_mapping_may_not_hold(key: str, value: An
     part = {"text": TextConfig, "model": ModelConfig, "train": TrainConfig}[section]
     with pytest.raises(ConfigError, match=re.escape(expected)):
         part(**{name: value})
+
+
+def test_text_that_no_file_can_hold_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"model.vectors = '.*': expected text that a file can hold"):
+        Configuration().with_values({"model.vectors": os.fsdecode(b"\xb8\xae.txt")})
 
 
 @pytest.mark.parametrize(("key", "value", "expected"), WRONG_TYPE)

@@ -251,7 +251,7 @@ def test_a_class_of_more_weight_becomes_likelier(fitted: RecurrentTextClassifier
     ids=["short", "long", "none", "one", "column", "negative", "nan", "huge", "words", "ragged", "all 0"],
 )
 def test_weights_that_do_not_fit_are_refused(weights: Any) -> None:
-    with pytest.raises(DataError, match=r"sample weights|no rows"):
+    with pytest.raises(DataError, match=r"sample weight|no rows"):
         build().fit(TEXTS, LABELS, sample_weight=weights)
 
 

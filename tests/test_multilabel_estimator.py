@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 
 from conftest import SEVERAL, VALUES, lists_of, make_lists
 from yeoun import RecurrentTextClassifier
+from yeoun.errors import DataError
 
 NAMES = list(SEVERAL)
 VALUES = {**VALUES, "train.batch_size": 8, "train.learning_rate": 0.05, "model.dropout": 0.0}
@@ -97,3 +98,13 @@ def test_a_label_that_every_row_has_is_learned_beside_another() -> None:
     classifier = build().fit(ROWS.texts, lists)
     film = classifier.classes_.tolist().index("film")
     assert classifier.predict(TEXTS)[:, film].all()
+
+
+def test_lists_of_labels_are_scored_as_they_were_learned(estimator: RecurrentTextClassifier) -> None:
+    labels = lists_of(FRESH)
+    table = np.array([[name in each for name in estimator.classes_] for each in labels]).astype(int)
+    expected = float((estimator.predict(TEXTS) == table).all(1).mean())
+    assert 0 < expected == estimator.score(TEXTS, labels) == estimator.score(TEXTS, table)
+    assert estimator.score(TEXTS, pd.Series([tuple(each) for each in labels])) == expected
+    with pytest.raises(DataError, match="unknown label 'odd'"):
+        estimator.score(TEXTS[:1], [["odd"]])

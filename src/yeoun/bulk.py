@@ -18,6 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from .bundle import ModelBundle
 from .data.readers import Row
 from .errors import OutputError, ResumeError
@@ -88,12 +90,36 @@ def header(columns: Sequence[str]) -> list[str]:
     return [*names, "label", "probability"]
 
 
-def table_rows(labelled: Labelled, columns: Sequence[str]) -> list[list[str]]:
-    """Return the cells of each row; one that could not be read keeps its place, without cells."""
-    return [
+def lines_of(kind: str, labelled: Labelled, columns: Sequence[str]) -> str:
+    """Return the lines of the rows with their answers in an output of that suffix. A row that could not be
+    read keeps its place, without cells."""
+    if kind == ".jsonl":
+        return _json_lines(labelled, columns)
+    table = [
         [*(row.cells.get(c, "") for c in columns), *(("", "") if answer is None else _cells(answer))]
         for row, answer in labelled
     ]
+    return WRITERS[kind](table)
+
+
+def head_of(kind: str, columns: Sequence[str]) -> str:
+    """Return the line of the output's columns; JSON lines have none."""
+    return "" if kind == ".jsonl" else WRITERS[kind]([header(columns)])
+
+
+def _json_lines(labelled: Labelled, columns: Sequence[str]) -> str:
+    """Return an object a row: what it holds, as it is, then label and probability, no label where the model
+    abstains."""
+    names = dict(zip(columns, header(columns), strict=False))
+    lines = []
+    for row, answer in labelled:
+        values = row.cells if row.values is None else row.values
+        given: dict[str, Any] = {names[column]: value for column, value in values.items()}
+        given |= {"label": None, "probability": None}
+        if answer is not None:
+            given |= {"label": answer.label, "probability": np.round(answer.probability, 6).tolist()}
+        lines.append(json.dumps(given, ensure_ascii=False, default=str) + "\n")
+    return "".join(lines)
 
 
 def _cells(answer: Prediction) -> tuple[str, str]:
@@ -105,8 +131,8 @@ def _cells(answer: Prediction) -> tuple[str, str]:
     return label, json.dumps([round(each, 6) for each in answer.probability])
 
 
-def _quoted(delimiter: str) -> Callable[[Sequence[str], Table], str]:
-    def lines(columns: Sequence[str], table: Table) -> str:
+def _quoted(delimiter: str) -> Callable[[Table], str]:
+    def lines(table: Table) -> str:
         text = io.StringIO(newline="")
         plain = csv.writer(text, delimiter=delimiter, lineterminator="\n")
         whole = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -117,23 +143,14 @@ def _quoted(delimiter: str) -> Callable[[Sequence[str], Table], str]:
     return lines
 
 
-def _unquoted(columns: Sequence[str], table: Table) -> str:
+def _unquoted(table: Table) -> str:
     lines = ("\t".join(" ".join(cell.splitlines()).replace("\t", " ") for cell in line) for line in table)
     return "".join(line + "\n" for line in lines)
 
 
-def _json_lines(columns: Sequence[str], table: Table) -> str:
-    objects = (dict(zip(columns, line, strict=True)) for line in table)
-    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects)
-
-
-# From the columns and rows to their lines, by suffix; JSON lines alone have no line for the columns.
-WRITERS: dict[str, Callable[[Sequence[str], Table], str]] = {
-    ".csv": _quoted(","),
-    ".tsv": _quoted("\t"),
-    ".txt": _unquoted,
-    ".jsonl": _json_lines,
-}
+# From rows of cells to their lines, by suffix; a `.jsonl` has no cells.
+WRITERS: dict[str, Callable[[Table], str]] = {".csv": _quoted(","), ".tsv": _quoted("\t"), ".txt": _unquoted}
+KINDS = (*WRITERS, ".jsonl")
 
 
 class GrowingFile:
@@ -168,6 +185,7 @@ class GrowingFile:
             raise OutputError(
                 f"{self.path}: is a folder, which a table does not replace; choose another place"
             )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         is_there = self.progress.exists() and self.partial.exists()
         if is_there and not resume and not force:
             raise OutputError(

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
 from .bundle import ModelBundle
-from .data.objects import read_labelled, read_texts
+from .data.objects import one_hot, read_labelled, read_texts
 from .data.rows import statistics
 from .errors import ConfigError
 from .explain import DEFAULT, Explanation, explain
@@ -133,6 +133,13 @@ class RecurrentTextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     def predict_log_proba(self, X: Iterable[str]) -> npt.NDArray[np.float32]:  # noqa: N803
         """Return the logarithms of the probabilities [texts, classes], float32, of at least 1e-12."""
         return np.log(np.clip(self.predict_proba(X), np.float32(1e-12), None))
+
+    def score(self, X: Iterable[str], y: Any, sample_weight: Any = None) -> float:  # noqa: N803
+        """Return the share of the texts whose label, or all of whose labels, are right; `y` as for `fit`.
+        Raises DataError for a label that is none of `classes_`."""
+        self._require_fit()
+        truth = one_hot(y, self.classes_) if self.bundle_.is_multilabel else y
+        return float(super().score(read_texts(X), truth, sample_weight))
 
     def explain(self, text: str, method: str = DEFAULT, label: str | None = None) -> Explanation:
         """Return what each token of `text` gives `label`, or the likeliest label without one. Raises

@@ -67,9 +67,9 @@ def typed_value(key: str, value: Any, kind: str) -> Any:
         value = words.get(value.lower(), value) if isinstance(value, str) else value
         return value if isinstance(value, bool) else refuse(key, value, "true or false")
     if kind == "str":
-        return (
-            value if isinstance(value, str) and _is_writable(value) else refuse(key, value, "text in UTF-8")
-        )
+        if isinstance(value, str) and not _is_writable(value):
+            refuse(key, value, "text that a file can hold")
+        return value if isinstance(value, str) else refuse(key, value, "text")
     if isinstance(value, bool):
         refuse(key, value, "a number")
     try:

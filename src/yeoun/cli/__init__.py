@@ -20,9 +20,14 @@ COMPARED = "presets, recipes, TOML files, linear; `NAME+section.key=value` chang
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    options, left = parser.parse_known_args(arguments)
+    if options.verb == "predict" and not any(each.startswith("-") for each in left):
+        options.texts += left  # those behind an option
+    elif left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
     if options.verb is None:
-        build_parser().print_help()
+        parser.print_help()
         return 2
     _accept_any_bytes()
     prepare_process()
@@ -239,14 +244,17 @@ def _json(parser: argparse.ArgumentParser) -> None:
 
 
 def whole_number(value: str) -> int:
-    number = int(value)
+    number = int(value) if value.isdecimal() else -1
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(f"{value}: expected a whole number from 0 to {2**32 - 1}")
     return number
 
 
 def share(value: str) -> float:
-    number = float(value)
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
     if not 0 < number < 1:
         raise argparse.ArgumentTypeError(f"{value}: expected a number between 0 and 1")
     return number

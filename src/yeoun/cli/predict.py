@@ -6,12 +6,13 @@ import argparse
 import hashlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.readers import Row, read_rows
+from ..data.readers import Row, decode_line, read_rows
 from ..data.tables import TEXT_COLUMNS, pick_column
 from ..errors import DataError, OutputError, UsageError
 from .display import emit, in_words, note
@@ -19,6 +20,8 @@ from .display import emit, in_words, note
 if TYPE_CHECKING:
     from ..bulk import Labelled
     from ..bundle import ModelBundle
+
+_TOLD = 5  # rows that could not be read of which it says why
 
 
 def run(options: argparse.Namespace) -> None:
@@ -52,8 +55,7 @@ def run(options: argparse.Namespace) -> None:
 def _rows(options: argparse.Namespace) -> tuple[Iterable[Row], str, list[str]]:
     """Return the rows, the text column, and all columns."""
     if options.texts or options.input == "-":
-        lines = options.texts or (line.rstrip("\r\n") for line in sys.stdin)
-        return (Row(number, number, {"text": text}) for number, text in enumerate(lines, 1)), "text", ["text"]
+        return _lines(options.texts), "text", ["text"]
     path = Path(options.input)
     rows, before = read_rows(path), []
     for row in rows:
@@ -70,6 +72,17 @@ def _rows(options: argparse.Namespace) -> tuple[Iterable[Row], str, list[str]]:
     if ".jsonl" in map(str.lower, path.suffixes):  # each object may have columns of its own
         columns = list(dict.fromkeys(name for row in read_rows(path) for name in row.cells))
     return chain(before, rows), column, columns
+
+
+def _lines(texts: Sequence[str]) -> Iterator[Row]:
+    """Yield the texts as rows, or without any the lines of standard input."""
+    source: Iterable[str | bytes] = texts or getattr(sys.stdin, "buffer", sys.stdin)
+    for number, line in enumerate(source, 1):
+        text = decode_line(line.removeprefix(BOM_UTF8)) if isinstance(line, bytes) else line
+        if text is None:
+            yield Row(number, number, {}, "not text in UTF-8 or CP949")
+        else:
+            yield Row(number, number, {"text": text if texts else text.rstrip("\r\n")})
 
 
 def _labelled(
@@ -99,16 +112,23 @@ def _print(chunks: Iterator[Labelled], column: str, as_json: bool) -> tuple[int,
 
 
 def _stream(chunks: Iterator[Labelled], columns: list[str]) -> tuple[int, int]:
-    from ..bulk import WRITERS, header, table_rows
+    from ..bulk import head_of, lines_of
 
-    write, names = WRITERS[".csv"], header(columns)
     unreadable = total = 0
-    sys.stdout.write(write(names, [names]))
+    sys.stdout.write(head_of(".csv", columns))
     for chunk in chunks:
-        sys.stdout.write(write(names, table_rows(chunk, columns)))
-        unreadable += sum(answer is None for _, answer in chunk)
+        sys.stdout.write(lines_of(".csv", chunk, columns))
+        unreadable += _tell_unreadable(chunk, unreadable)
         total += len(chunk)
     return unreadable, total
+
+
+def _tell_unreadable(chunk: Labelled, before: int) -> int:
+    """Return how many rows of the chunk could not be read; of the first ones, `before` counted, say why."""
+    rows = [row for row, answer in chunk if answer is None]
+    for row in rows[: max(0, _TOLD - before)]:
+        note(f"row {row.number}: {row.error}")
+    return len(rows)
 
 
 def _write(
@@ -116,9 +136,9 @@ def _write(
 ) -> tuple[int, int]:
     """Write the rows with their answers to the output, which appears whole; return how many could not be
     read, and how many there are."""
-    from ..bulk import WRITERS, GrowingFile, header, table_rows
+    from ..bulk import GrowingFile, head_of, lines_of
 
-    kind, names = _kind(options.output), header(columns)
+    kind = _kind(options.output)
     output = GrowingFile(Path(options.output), _identity(options, column))
 
     def left() -> Iterator[Row]:
@@ -128,14 +148,14 @@ def _write(
     with output:
         output.begin(options.resume, options.force)
         try:
-            if output.bytes == 0 and kind != ".jsonl":
-                output.grow(WRITERS[kind](names, [names]), 0, 0)
+            if output.bytes == 0 and (head := head_of(kind, columns)):
+                output.grow(head, 0, 0)
             if output.rows:
                 note(f"{output.rows:,} rows are there already")
             started, before = time.perf_counter(), output.rows
             for chunk in labelled:
-                unreadable = sum(answer is None for _, answer in chunk)
-                output.grow(WRITERS[kind](names, table_rows(chunk, columns)), len(chunk), unreadable)
+                unreadable = _tell_unreadable(chunk, output.unreadable)
+                output.grow(lines_of(kind, chunk, columns), len(chunk), unreadable)
                 if sys.stderr.isatty():
                     rate = (output.rows - before) / (time.perf_counter() - started)
                     live = f"\r\033[K{output.rows:,} rows, {rate:,.0f} a second"
@@ -171,9 +191,9 @@ def _identity(options: argparse.Namespace, column: str) -> dict[str, Any]:
 
 def _kind(output: str) -> str:
     """Return the suffix of a writer. Raises UsageError for another one."""
-    from ..bulk import WRITERS
+    from ..bulk import KINDS
 
     kind = ".csv" if output == "-" else Path(output.removesuffix(".gz")).suffix.lower()
-    if kind not in WRITERS:
-        raise UsageError(f"--output {output}: expected a name ending in {' '.join(WRITERS)}, or -")
+    if kind not in KINDS:
+        raise UsageError(f"--output {output}: expected a name ending in {' '.join(KINDS)}, or -")
     return kind

@@ -64,6 +64,24 @@ def read_labelled(texts: Iterable[Any], labels: Any, weights: Any = None) -> tup
     return Dataset(read, targets, names, counted).take(np.flatnonzero(counted)), classes
 
 
+def one_hot(labels: Any, classes: npt.NDArray[Any]) -> Any:
+    """Return lists of labels as 0 and 1, int64 [rows, classes]; what is no list of lists as it is. Raises
+    DataError for a label that is none of `classes`."""
+    rows = labels.to_list() if hasattr(labels, "to_list") else labels
+    if not isinstance(rows, list) or not any(isinstance(row, _SEVERAL) for row in rows):
+        return labels
+    if _is_table_of_0_and_1(rows):
+        return np.array(rows)
+    places = {label: place for place, label in enumerate(classes.tolist())}
+    table = np.zeros((len(rows), len(places)), np.int64)
+    for row, given in enumerate(rows):
+        for label in given:
+            if label not in places:
+                raise DataError(f"unknown label {label!r}: expected one of {', '.join(map(str, places))}")
+            table[row, places[label]] = 1
+    return table
+
+
 def _columns(table: Any) -> list[Any] | None:
     named = getattr(table, "columns", getattr(table, "column_names", None))
     return None if named is None or callable(named) else list(named)
@@ -143,9 +161,8 @@ def _read_weights(weights: Any, rows: int) -> Weights:
             values = np.asarray(weights, np.float32)
     except (TypeError, ValueError):
         raise DataError(f"the sample weights are no numbers: expected one for each of {rows} texts") from None
-    if values.shape != (rows,) or not (np.isfinite(values) & (values >= 0)).all():
-        raise DataError(
-            f"got sample weights of shape {values.shape} from {values.min(initial=0)}: expected a number, 0"
-            f" or more, for each of the {rows} texts"
-        )
+    if values.shape != (rows,):
+        raise DataError(f"got sample weights of shape {values.shape}: expected one for each of {rows} texts")
+    for place in np.flatnonzero(~(np.isfinite(values) & (values >= 0)))[:1]:
+        raise DataError(f"sample weight {place} is {values[place]}: expected a finite number, 0 or more")
     return values

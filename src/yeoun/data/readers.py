@@ -35,13 +35,15 @@ class Row:
     """A row as it was read: its number (from 1, after the header), its line, its cells by column.
 
     A cell that is no text in the file stands as its JSON (`true`, `3`, `["a", "b"]`), a missing one as
-    nothing. A row that cannot be read has no cells and says why in `error`.
+    nothing. A row that cannot be read has no cells and says why in `error`. values: what a typed file has in
+    the place of its cells; None of a file of text.
     """
 
     number: int
     line: int
     cells: dict[str, str]
     error: str | None = None
+    values: dict[str, Any] | None = None
 
 
 def _read_csv(path: Path) -> Iterator[Row]:
@@ -101,7 +103,7 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             try:
                 cells = json.loads(content)
                 if isinstance(cells, dict):
-                    row = Row(number, line, {name: as_cell(value) for name, value in cells.items()})
+                    row = _typed_row(number, line, cells)
                 else:
                     row = Row(number, line, {}, f"got {as_cell(cells)[:40]!r}, expected a JSON object")
             except (ValueError, RecursionError) as error:
@@ -121,9 +123,13 @@ def _read_parquet(path: Path) -> Iterator[Row]:
             for batch in file.iter_batches(_BATCH):
                 for cells in batch.to_pylist():
                     number += 1
-                    yield Row(number, number, {name: as_cell(value) for name, value in cells.items()})
+                    yield _typed_row(number, number, cells)
     except ArrowInvalid as error:
         raise DataError(f"{path}: not parquet ({error}); expected a whole parquet file") from None
+
+
+def _typed_row(number: int, line: int, values: dict[str, Any]) -> Row:
+    return Row(number, line, {name: as_cell(value) for name, value in values.items()}, values=values)
 
 
 def as_cell(value: Any) -> str:
@@ -234,6 +240,27 @@ def _encoding(path: Path) -> str:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
+def decode_line(line: bytes) -> str | None:
+    """Return a line of text in UTF-8, or in CP949 where that makes Korean of it; None for another one."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = line.decode("cp949")
+    except UnicodeDecodeError:
+        return None
+    common, rare = _count_wide(text)
+    return text if rare <= common else None
+
+
+def _count_wide(text: str) -> tuple[int, int]:
+    """Return how many characters of two bytes EUC-KR has, and how many CP949 alone."""
+    found = _WIDE.findall(text.encode("cp949"))
+    rare = sum(map(bool, found))
+    return len(found) - rare, rare
+
+
 def _decodes(path: Path, encoding: str) -> bool:
     size = common = rare = 0
     with _open_binary(path) as file:
@@ -247,9 +274,8 @@ def _decodes(path: Path, encoding: str) -> bool:
             except UnicodeDecodeError:
                 return False
             if encoding == "cp949":
-                found = _WIDE.findall(text.encode("cp949"))
-                seldom = sum(map(bool, found))
-                common, rare = common + len(found) - seldom, rare + seldom
+                frequent, seldom = _count_wide(text)
+                common, rare = common + frequent, rare + seldom
         try:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:

@@ -50,8 +50,8 @@ def stratified_split(dataset: Dataset, share: float, seed: int) -> tuple[Rows, R
         _hold_out_the_rest(dataset.targets, group, held_out)
     if not held_out.any():
         raise DataError(
-            f"cannot hold out some of {len(dataset)} rows: expected a label with two different texts;"
-            " add rows, or give held-out ones (--valid, --test)"
+            f"cannot hold out some of {len(dataset)} rows with {len(dataset.label_names)} labels: expected a"
+            " label with two different texts; check the label column, add rows, or give held-out ones"
         )
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 

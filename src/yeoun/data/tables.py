@@ -74,11 +74,20 @@ def read_dataset(
         raise DataError(f"{path}: no rows; expected a header and at least one row")
     if first_bad is not None and len(bad_rows) > BAD_ROWS_ALLOWED * rows:
         raise DataError(
-            f"{path}, line {first_bad.line}: {first_bad.error}; {len(bad_rows)} of {rows} rows are like it"
-            " and at most 1 % may be; mend or remove them"
+            f"{path}, line {first_bad.line}: {first_bad.error}; {len(bad_rows)} of {rows} rows cannot be read"
+            f" ({_first(bad_rows)}) and at most 1 % may be so; mend or remove them"
         )
     assert columns is not None
-    return Table(_dataset(whole, labels, names), *columns, bad_rows=tuple(bad_rows))
+    try:
+        dataset = _dataset(whole, labels, names)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    return Table(dataset, *columns, bad_rows=tuple(bad_rows))
+
+
+def _first(numbers: Sequence[int], most: int = 10) -> str:
+    shown = ", ".join(map(str, numbers[:most]))
+    return f"row{'s' * (len(numbers) > 1)} {shown}{', ...' * (len(numbers) > most)}"
 
 
 def _read(

@@ -24,6 +24,8 @@ from ..errors import OutputError, ResumeError
 from ..files import write_durably
 from ..text.indexer import TextIndexer
 
+_ROWS = ("data", "validation", "unlabelled")  # what a configuration comes from is told first
+
 
 @dataclass
 class Progress:
@@ -98,7 +100,7 @@ class TrainingFolder:
                 found = dict(json.loads(record.read_bytes()))
             except (ValueError, TypeError) as error:
                 raise self._damaged(error) from None
-            for key in sorted(wanted.keys() | found.keys()):
+            for key in sorted(wanted.keys() | found.keys(), key=lambda key: (key not in _ROWS, key)):
                 if wanted.get(key) != found.get(key):
                     raise ResumeError(
                         f"{self.path}: its run has another {_difference(key, found, wanted)};"
