@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -277,6 +278,9 @@ def padded(texts):
 def steady(texts):
     return [1 / (1 + len(text)) for text in texts]
 
+def failing(texts):
+    raise RuntimeError("boom")
+
 number = 3
 """
 
@@ -299,6 +303,13 @@ def test_a_model_that_reads_padding_is_found(module: str, tmp_path: Path, run_cl
     assert finding["rows"][0] == 1
     assert finding["rows"][-1] == 40
     assert "padding changes answers" in finding["advice"]
+
+
+def test_a_model_that_fails_is_told_in_a_line_with_its_own(module: str, run_cli: RunCli) -> None:
+    status, out, err = run_cli("doctor", "--model", f"{module}:failing")
+    assert (status, out) == (1, "")
+    assert re.search(r"yeoun: --model: RuntimeError in .*their_model\.py, line 9: boom; expected", err)
+    assert "Traceback" not in err
 
 
 def test_a_model_that_does_not_is_not_and_the_built_in_reviews_serve(module: str, run_cli: RunCli) -> None:

@@ -264,6 +264,8 @@ def test_the_command_line_explains_each_of_several_labels(
     status, out, _ = run_cli("explain", tmp_path / "m", text, "--json")
     assert status == 0
     assert [json.loads(line)["label"] for line in out.splitlines()] == ["music", "war"]
+    status, _, err = run_cli("explain", tmp_path / "m", "the film of a story")
+    assert (status, "the text gets no label; the likeliest is explained" in err) == (0, True)
     status, _, err = run_cli("explain", tmp_path / "m", text, "--picture", tmp_path / "a.png")
     assert (status, "choose one with --label" in err) == (2, True)
     assert not (tmp_path / "a.png").exists()

@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ..data.sources import read_builtin, read_source
 from ..data.tables import Table
-from ..errors import UsageError
+from ..errors import DataError, UsageError, YeounError
 from ..testing import check_padding_invariance
 from .display import describe, emit, note
 
@@ -73,7 +74,16 @@ def _ask(predict: Callable[..., Any], table: Table) -> tuple[list[Finding], int]
     from ..doctor.padding import padding
 
     places = np.unique(np.linspace(0, len(table.dataset) - 1, _ASKED).round().astype(np.int64))
-    seen = check_padding_invariance(predict, table.dataset.take(places).texts)
+    try:
+        seen = check_padding_invariance(predict, table.dataset.take(places).texts)
+    except YeounError:
+        raise
+    except Exception as error:  # of the callable, which is anybody's
+        where = extract_tb(error.__traceback__)[-1]
+        raise DataError(
+            f"--model: {type(error).__name__} in {where.filename}, line {where.lineno}: {error};"
+            " expected probabilities for a list of texts"
+        ) from error
     finding = padding(seen, table.row_numbers[places])
     if finding is None:
         note(str(seen))

@@ -18,6 +18,7 @@ def run(options: argparse.Namespace) -> None:
     from ..bundle import ModelBundle
     from ..explain import DEFAULT, explain, explain_answer
     from ..files import write_durably
+    from ..inference import answers_of, predict_proba
     from ..plots import explanation_picture, gates_picture
     from ..report.highlight import explanation_page, summary
 
@@ -26,6 +27,9 @@ def run(options: argparse.Namespace) -> None:
     method = options.method or DEFAULT
     if options.label is None:
         explanations = explain_answer(bundle, options.text, method)
+        given = answers_of(bundle, predict_proba(bundle, [options.text]))[0].label
+        if not given:
+            note("the text gets no label; the likeliest is explained")
     else:
         explanations = [explain(bundle, options.text, method, options.label)]
     if bundle.ngrams is not None and not explanations[0].halves:
