@@ -141,6 +141,13 @@ def test_long_rows_are_found_where_no_word_stands_twice() -> None:
     assert finding.rows == [1, 2, 3]
 
 
+def test_rows_of_one_label_are_no_rows_to_learn_from() -> None:
+    finding = found("imbalance", labelled(["x", "y", "z"], ["a"] * 3))
+    assert finding is not None
+    assert finding.rows == [1, 2, 3]
+    assert "all have one label, 'a'" in finding.advice
+
+
 def test_a_label_is_rare_when_another_has_ten_times_its_rows() -> None:
     assert rows_of("imbalance", ["x"] * 22, "a" * 19 + "bbb") == []
     assert rows_of("imbalance", ["x"] * 22, "b" + "a" * 20 + "b") == [1, 22]

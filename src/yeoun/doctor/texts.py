@@ -87,6 +87,14 @@ def imbalance(examined: Examination) -> Finding | None:
     if rows.labels is None:
         return None
     counts = np.array([len(rows.rows_with(label)) for label in range(len(rows.label_names))], np.int64)
+    there = np.flatnonzero(counts)
+    if len(there) == 1 and not rows.is_multilabel:
+        only = rows.label_names[int(there[0])]
+        return examined.find(
+            "imbalance",
+            np.arange(len(rows)),
+            f"all have one label, {only!r}. Find rows of another to learn from",
+        )
     rare = np.flatnonzero((counts > 0) & (counts * _TIMES <= counts.max(initial=0)))
     places = np.unique([row for label in rare for row in rows.rows_with(int(label))]).astype(np.int64)
     named = ", ".join(f"{rows.label_names[label]!r} ({counts[label]:,})" for label in rare[:5])
