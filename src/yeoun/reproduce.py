@@ -183,7 +183,7 @@ def baseline_figure(result: Result, measured_on: str) -> float:
 
 def table(folder: Path) -> str:
     """Return the table (Markdown) of the finished runs: each system with what was published, its two forms,
-    the default preset and the linear baseline."""
+    the default preset and the linear baseline on the rows of that."""
     lines = [
         "| system | accuracy of | published | as published | repaired | default preset | linear baseline |",
         "|---|---|---|---|---|---|---|",
@@ -194,7 +194,7 @@ def table(folder: Path) -> str:
         runs = [results_of(folder, run) for run in run_names([name])[:3]]
         if not runs[0] and not runs[1]:
             continue
-        linear = baseline_figure((runs[1] or runs[0])[0], kind)
+        linear = baseline_figure((runs[2] or runs[1] or runs[0])[0], kind)
         lines.append(
             f"| `{name}`{_size(runs[0] or runs[1])} | {about['figure_of']} | {about.get('figure', 'none')}"
             + "".join(f" | {_spread([figure(run, kind) for run in form])}" for form in runs)
