@@ -106,6 +106,13 @@ def tiny_bundle(tiny_configuration: Configuration) -> ModelBundle:
     return fit(make_rows(200), tiny_configuration, precision="fp32")
 
 
+@pytest.fixture(scope="session")
+def both_halves() -> ModelBundle:
+    """A model with n-grams and attention, trained on a few rows."""
+    values = {**TINY, "text.scheme": "words", "model.ngrams": True, "model.pooling": "attention"}
+    return fit(make_rows(200), Configuration().with_values(values), precision="fp32")
+
+
 @pytest.fixture
 def tiny_flags() -> list[str]:
     return [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]

@@ -27,13 +27,6 @@ SIGNED = ("integrated-gradients", "occlusion")
 
 
 @pytest.fixture(scope="module")
-def both_halves() -> ModelBundle:
-    """A model with n-grams and attention, trained on a few rows."""
-    values = {**TINY, "text.scheme": "words", "model.ngrams": True, "model.pooling": "attention"}
-    return fit(make_rows(200), Configuration().with_values(values), precision="fp32")
-
-
-@pytest.fixture(scope="module")
 def of_several_labels() -> ModelBundle:
     values = {**TINY, "text.scheme": "words", "model.head": "sigmoids", "train.epochs": 12}
     return fit(make_lists(200), Configuration().with_values(values), precision="fp32")

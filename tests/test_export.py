@@ -14,7 +14,7 @@ import pytest
 from conftest import make_rows
 from yeoun.bundle import ModelBundle
 from yeoun.errors import BundleError, ConfigError
-from yeoun.export import Check
+from yeoun.export import Check, export_onnx
 from yeoun.inference import predict_proba
 
 Run = Callable[..., tuple[int, str, str]]
@@ -40,6 +40,14 @@ def test_export_adds_checked_graphs_and_keeps_the_rest(folder: Path, run_cli: Ru
     assert all(after[name] == content for name, content in before.items() if name != "config.json")
     assert (folder / "plots" / "history.png").read_bytes() == b"a picture"
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_no_node_adds_to_one_text_from_several_threads(both_halves: ModelBundle) -> None:
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load_from_string(export_onnx(both_halves)).graph
+    kinds = {node.op_type for node in graph.node}
+    assert "CumSum" in kinds, "the model has n-grams"
+    assert not {kind for kind in kinds if kind.startswith("Scatter")}
 
 
 def test_export_leaves_other_files_alone_and_writes_a_copy(

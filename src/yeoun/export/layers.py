@@ -95,23 +95,19 @@ def count_cell(graph: Graph, config: ModelConfig) -> str:
 
 def ngram_scores(graph: Graph, width: int) -> str:
     """Add the scores of the n-grams: [N, width], or [N, 1] with which zeros of the first class go."""
-    first, zero = graph.constant([0]), graph.constant(0, np.float32)
     weighed = graph.node("Gather", graph.weight("ngrams.weight"), "feature_ids")
     values = graph.node("Unsqueeze", "feature_values", graph.constant([1]))
-    # The row of each feature: how many of the offsets behind the first are not above its place.
-    count = graph.node("Shape", "feature_ids")
-    room = graph.node("Add", count, graph.constant([1]))
-    ends = graph.node("Slice", "feature_offsets", graph.constant([1]), graph.constant([2**62]), first)
-    nothing = graph.node("ConstantOfShape", room)
-    nothing = graph.node("Cast", nothing, {"to": graph.onnx.TensorProto.INT64})
-    ones = graph.node("Add", graph.node("Mul", ends, graph.constant([0])), graph.constant([1]))
-    stepped = graph.node("ScatterElements", nothing, ends, ones, {"axis": 0, "reduction": "add"})
-    counted = graph.node("CumSum", stepped, graph.constant(0))
-    rows = graph.node("Unsqueeze", graph.node("Slice", counted, first, count, first), graph.constant([1]))
+    # A text's are the sum up to its end less that up to its start, in float64. ScatterND, which adds, loses
+    # what two of the runtime's threads add to one text.
+    added = graph.node("Cast", graph.node("Mul", weighed, values), {"to": graph.onnx.TensorProto.DOUBLE})
+    behind = graph.node("Pad", added, graph.constant([0, 0, 1, 0]))
+    before = graph.node("CumSum", behind, graph.constant(0), {"exclusive": 1})
+    at = graph.node("Gather", before, "feature_offsets")
+    first, second, last = graph.constant([0]), graph.constant([1]), graph.constant([2**62])
+    ends = graph.node("Slice", at, second, last, first)
+    starts = graph.node("Slice", at, first, graph.constant([-1]), first)
+    summed = graph.node("Cast", graph.node("Sub", ends, starts), {"to": graph.onnx.TensorProto.FLOAT})
     bias = graph.weight("ngrams.bias")
-    shape = graph.node("Concat", graph.node("Shape", "lengths"), graph.node("Shape", bias), {"axis": 0})
-    empty = graph.node("Expand", zero, shape)
-    summed = graph.node("ScatterND", empty, rows, graph.node("Mul", weighed, values), {"reduction": "add"})
     scores = graph.node("Add", summed, bias)
     if graph.given["ngrams.bias"].shape[0] == width:
         return scores
