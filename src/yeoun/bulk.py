@@ -170,6 +170,9 @@ class GrowingFile:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self._file is not None:
             with suppress(OSError):  # of what could not be written it has said so before
                 self._file.close()
@@ -242,12 +245,12 @@ class GrowingFile:
 
     def finish(self) -> None:
         """Let the output appear."""
-        self.__exit__()
+        self._close()
         self.partial.replace(self.path)
         self.progress.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove what was written so far."""
-        self.__exit__()
+        self._close()
         self.partial.unlink(missing_ok=True)
         self.progress.unlink(missing_ok=True)

@@ -27,8 +27,7 @@ def run(options: argparse.Namespace) -> None:
     method = options.method or DEFAULT
     if options.label is None:
         explanations = explain_answer(bundle, options.text, method)
-        given = answers_of(bundle, predict_proba(bundle, [options.text]))[0].label
-        if not given:
+        if bundle.is_multilabel and not answers_of(bundle, predict_proba(bundle, [options.text]))[0].label:
             note("the text gets no label; the likeliest is explained")
     else:
         explanations = [explain(bundle, options.text, method, options.label)]

@@ -191,14 +191,10 @@ def _read_folder(path: Path) -> Iterator[Row]:
 
 def _name(folder: Path) -> str:
     """Return the name of a folder, which an archive made elsewhere may have in CP949."""
-    try:
-        return os.fsencode(folder.name).decode()
-    except UnicodeDecodeError:
-        pass
-    try:
-        return os.fsencode(folder.name).decode("cp949")
-    except UnicodeDecodeError:
-        raise DataError(f"{folder}: a name neither in UTF-8 nor in CP949; rename the folder") from None
+    name = decode_line(os.fsencode(folder.name))
+    if name is None:
+        raise DataError(f"{folder}: a name neither in UTF-8 nor in CP949; rename the folder")
+    return name
 
 
 def _checked_header(path: Path, cells: list[str]) -> list[str]:

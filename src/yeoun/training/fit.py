@@ -93,8 +93,7 @@ def fit(
     )
     del beside  # which leaves its room to what the linear models read
     return_memory()
-    is_pretrained = start is not None or configuration.train.pretrain_epochs > 0
-    whole = put_together(half, linear, rows, configuration, seed, is_pretrained)
+    whole = put_together(half, linear, rows, configuration, seed)
     probabilities = to_probabilities(whole.logits, train.is_multilabel, whole.evenness)
     thresholds = choose_thresholds(probabilities, rows.valid.targets) if train.is_multilabel else None
     chosen = decide(probabilities, train.is_multilabel, thresholds)

@@ -38,13 +38,14 @@ from .targets import Targets
 class RecurrentHalf:
     """A network with its best weights, and how text is read.
 
-    valid: its logits on the validation rows, [rows, C] (of a sigmoid [rows, 1]). figures: for the metrics of
-    a model. history: one record an epoch.
+    pretrained: whether it learned from text alone before. valid: its logits on the validation rows, [rows, C]
+    (of a sigmoid [rows, 1]). figures: for the metrics of a model. history: one record an epoch.
     """
 
     configuration: Configuration
     indexer: TextIndexer
     network: TextClassifier
+    pretrained: bool
     valid: Floats
     figures: Mapping[str, Any]
     history: tuple[Mapping[str, float], ...]
@@ -81,6 +82,7 @@ def learn_half(
     that goes on in `folder`. begin: called with the indexer when nothing can be refused any more. watch: as
     of `training.fit.fit`. Raises DataError for texts, or word vectors, that cannot be learned from.
     """
+    is_pretrained = start is not None or configuration.train.pretrain_epochs > 0
     if start is not None:
         indexer = start.indexer_for(configuration.text)
     indexer, indexed = _index(rows, configuration, indexer)
@@ -108,7 +110,7 @@ def learn_half(
                 figures["pretraining"] = pretraining_figures(first, texts)
                 del first, texts
             weights = label_weights(rows.train, configuration.train)
-            if start is not None or configuration.train.pretrain_epochs:
+            if is_pretrained:
                 start_head(network, learned, configuration, weights)
             known, unseen = beside or (None, None)
             run = Run(
@@ -132,6 +134,7 @@ def learn_half(
         configuration=configuration,
         indexer=indexer,
         network=network,
+        pretrained=is_pretrained,
         valid=answer(held_out.store, configuration.text, torch_forward(network)),
         figures={**_figures(network, run.progress), **figures},
         history=tuple(run.progress.history),

@@ -35,17 +35,12 @@ class Whole(NamedTuple):
 
 
 def put_together(
-    half: RecurrentHalf,
-    linear: LinearModels,
-    rows: Division,
-    configuration: Configuration,
-    seed: int,
-    pretrained: bool,
+    half: RecurrentHalf, linear: LinearModels, rows: Division, configuration: Configuration, seed: int
 ) -> Whole:
     """Return the whole, as the validation rows weigh its halves. Its n-grams learn from its answers to texts
     without labels, where that helps and no label is weighed, and at the end, as the baseline does, from all
-    rows that were given to learn from. pretrained: whether the recurrent half was."""
-    parameters, more = half.weights, None
+    rows that were given to learn from."""
+    parameters, pretrained, more = half.weights, half.pretrained, None
 
     def combined(ngrams: NgramBranch | None) -> Combination:
         calibrate = configuration.train.calibrate
