@@ -185,7 +185,7 @@ def test_config_carries_the_hash_of_every_other_file(folder: Path, config: dict[
 def test_config_tells_the_format_the_labels_every_value_and_where_the_model_came_from(
     config: dict[str, Any], tiny_bundle: ModelBundle
 ) -> None:
-    assert config["format"] == 3
+    assert config["format"] == 4
     assert config["labels"] == ["negative", "positive"]
     assert {s: config[s] for s in ("text", "model", "train")} == tiny_bundle.configuration.to_mapping()
     assert config["provenance"]["data"] == make_rows(200).fingerprint()

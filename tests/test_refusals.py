@@ -337,10 +337,10 @@ def test_a_model_with_one_flipped_byte_is_refused(
 
 def test_a_model_of_a_newer_format_is_refused(model: Path, refused: Refused) -> None:
     config = model / "config.json"
-    config.write_text(config.read_text(encoding="utf-8").replace('"format": 3', '"format": 99'))
+    config.write_text(config.read_text(encoding="utf-8").replace('"format": 4', '"format": 99'))
     assert json.loads(config.read_bytes())["format"] == 99
     line = refused("predict", model, "lovely")
-    assert re.search("format 99, this release reads up to 3; install", line)
+    assert re.search("format 99, this release reads up to 4; install", line)
 
 
 @pytest.mark.parametrize("there", ["nothing", "an-empty-folder", "a-file"])

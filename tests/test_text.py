@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 import unicodedata
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -465,7 +465,7 @@ def test_another_process_with_another_hash_seed_fits_the_same_vocabulary() -> No
 def test_portions_hold_every_text_in_order_and_end_in_time(
     texts: list[str], most: int, characters: int
 ) -> None:
-    found = list(portions(texts, most, characters))
+    found = list(portions(texts, len, most, characters))
     assert [text for portion in found for text in portion] == texts
     for portion in found:
         assert 0 < len(portion) <= most
@@ -476,8 +476,8 @@ def test_portions_hold_every_text_in_order_and_end_in_time(
 def test_texts_are_cut_alike_in_portions_of_any_size(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = TextConfig(scheme=scheme, vocabulary_size=200, minimum_count=1)
     whole = TextIndexer.fit_index(TRAINING, config)
-    monkeypatch.setattr("yeoun.text.indexer._CHARACTERS", 7)
-    monkeypatch.setattr("yeoun.text.schemes._CHARACTERS", 7)
+    for module in ("indexer", "schemes"):
+        monkeypatch.setattr(f"yeoun.text.{module}.portions", partial(portions, characters=7))
     again = TextIndexer.fit_index(TRAINING, config)
     assert again[0].to_json() == whole[0].to_json()
     np.testing.assert_array_equal(again[1].token_ids, whole[1].token_ids)

@@ -61,7 +61,8 @@ def label_rows(
         under_way = deque[list[Row]]()
 
         def texts() -> Iterator[list[str]]:
-            for chunk in portions((_with_text(row, column) for row in rows), CHUNK, CHARACTERS, characters):
+            whole = (_with_text(row, column) for row in rows)
+            for chunk in portions(whole, characters, CHUNK, CHARACTERS):
                 under_way.append(chunk)
                 yield [row.cells[column] for row in chunk if row.error is None]
 

@@ -16,7 +16,7 @@ from .errors import BundleError, OutputError
 from .files import write_durably
 from .version import __version__
 
-FORMAT = 3
+FORMAT = 4
 Read = Callable[[str], bytes | None]  # a file's content by name, None where there is none
 
 

@@ -20,7 +20,6 @@ from .portions import portions
 from .schemes import fit_vocabulary
 
 Prepared = str | list[str]  # a normalised text, or the words that an analyser cut it into
-_CHUNK, _CHARACTERS = 10_000, 2**22  # of texts that are cut together, at some 40 bytes a character
 VOCABULARY_TEXTS = 200_000  # of more texts, an even sample makes the vocabulary,
 VOCABULARY_CHARACTERS = 2**28  # and of longer ones a sample of about so many characters
 
@@ -104,13 +103,13 @@ class TextIndexer:
         Truncated as configured, the start token in front where there is one; an empty text has no
         other token. Nothing is padded.
         """
-        chunks = (texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK))
-        return self._index(chain.from_iterable(_prepare(chunk, self.config) for chunk in chunks))
+        prepared = (_prepare(some, self.config) for some in portions(texts))
+        return self._index(chain.from_iterable(prepared))
 
     def _index(self, prepared: Iterable[Prepared]) -> Indexed:
         pieces, lengths, shortened = array("i"), [], 0  # which grows in place
         is_cut = self.config.scheme in ANALYZERS
-        for chunk in portions(prepared, _CHUNK, _CHARACTERS, _length):
+        for chunk in portions(prepared, _length):
             encoded = self.tokenizer.encode_batch_fast(
                 chunk, is_pretokenized=is_cut, add_special_tokens=False
             )

@@ -1,6 +1,7 @@
 """N-grams of words and of characters, straight from the texts, as weighted features of a linear model.
 
-They are the runs of `text.runs`; the bucket of a run's hash is one of 2^24.
+They are the runs of `text.runs`; the bucket of a run's hash is one of 2^24. Those of a text's title, which
+says what it is about, count once more in buckets of their own, for a fifth of the whole however long it is.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import numpy.typing as npt
 
 from ..config import TextConfig
 from .normalization import align, normalize
-from .runs import Hashes, Rows, hash_runs, letters_of, mixed, read_lines, runs_of
+from .runs import Hashes, Lines, Rows, letters_of, mixed, read_lines, runs_of
 
 _BITS = 24
+_TITLE_LENGTH = 0.5  # of a title's features, beside 1 of the text's
 _FIRST_BITS = 22  # of bundles that do not say: format 1
 _CHUNK = 2**17  # characters of texts that are counted together, so few that a core keeps them near
 Buckets = npt.NDArray[np.int64]
@@ -53,7 +55,8 @@ class NgramIndexer:
 
     words, characters: the longest runs. buckets: int32 [features], rising. idf: float32 [features], the
     smoothed inverse document frequency ln((1 + texts) / (1 + texts with it)) + 1. bits: there are 2^bits
-    buckets, each of them as many of 2^24 that follow each other. jamo: whether Hangul is read by its letters.
+    buckets, each of them as many of 2^24 that follow each other; and as many of titles. jamo: whether Hangul
+    is read by its letters.
     """
 
     words: int
@@ -64,10 +67,10 @@ class NgramIndexer:
     jamo: bool = True
 
     @classmethod
-    def fit(cls, texts: Sequence[str], config: TextConfig, most: int = 2**_BITS) -> NgramIndexer:
+    def fit(cls, texts: Sequence[str], config: TextConfig, most: int = 2 ** (_BITS + 1)) -> NgramIndexer:
         """Return the indexer of the training texts, of at most so many n-grams; the rarest go."""
         words, characters = config.word_ngrams, config.character_ngrams
-        seen_in = np.zeros(2**_BITS, np.int32)
+        seen_in = np.zeros(2 ** (_BITS + 1), np.int32)
         for chunk in chunks(texts):
             _, buckets, _ = count_ngrams(chunk, words, characters)
             np.add.at(seen_in, buckets, np.int32(1))
@@ -94,7 +97,8 @@ class NgramIndexer:
         }
 
     def index(self, texts: Sequence[str]) -> Features:
-        """Return the known n-grams of each text, (1 + ln count) * idf, scaled to length 1."""
+        """Return the known n-grams of each text and those of its title, (1 + ln count) * idf, scaled to
+        length 1 together, the title's to half the length of the text's."""
         return join_features([self._index(chunk) for chunk in chunks(texts)])
 
     def _index(self, texts: Sequence[str]) -> Features:
@@ -104,8 +108,12 @@ class NgramIndexer:
     def _weighted(self, rows: Rows, ids: Buckets, counts: Rows, texts: int) -> Features:
         grown = 1 + np.log(np.arange(1, counts.max(initial=0) + 1))
         values = grown[counts - 1] * self.idf[ids]
-        lengths = np.sqrt(np.bincount(rows, values * values, minlength=texts))
-        values /= lengths[rows]
+        part = 2 * rows + (ids >= self._of_texts)
+        squares = np.bincount(part, values * values, minlength=2 * texts).reshape(texts, 2)
+        is_there = squares > 0
+        lengths = np.sqrt(np.where(is_there, squares, 1.0)) / (1.0, _TITLE_LENGTH)
+        lengths *= np.sqrt(is_there @ (1.0, _TITLE_LENGTH**2))[:, None]
+        values /= lengths.ravel()[part]
         offsets = np.concatenate([[0], np.bincount(rows, minlength=texts).cumsum()])
         return Features(ids.astype(np.int32), values.astype(np.float32), offsets)
 
@@ -114,8 +122,8 @@ class NgramIndexer:
         lines = read_lines([text], self.jamo)
         before = np.concatenate([[0], lines.is_visible.cumsum()])
         found = [np.zeros((3, 0), np.int64)]
-        for starts, ends, hashes in runs_of(lines, self.words, self.characters):
-            ids = self._ids[_buckets(hashes)]
+        for starts, ends, buckets in _ngrams(lines, self.words, self.characters, len(self._ids) > 2**_BITS):
+            ids = self._ids[buckets]
             found.append(np.stack([ids, before[starts], before[ends]])[:, ids >= 0])
         ids, starts, ends = np.concatenate(found, axis=1)
         different, which, counts = np.unique(ids, return_inverse=True, return_counts=True)
@@ -145,10 +153,17 @@ class NgramIndexer:
 
     @cached_property
     def _ids(self) -> npt.NDArray[np.int32]:
-        """The feature of each of 2^24 buckets, -1 for one that is not known."""
-        ids = np.full(2**self.bits, -1, np.int32)
+        """The feature of each of 2^24 buckets, -1 for one that is not known; and of the titles' behind them,
+        where any of these is known."""
+        titles = self._of_texts < len(self.buckets)
+        ids = np.full(2**self.bits * (2 if titles else 1), -1, np.int32)
         ids[self.buckets] = np.arange(len(self.buckets))
         return ids if self.bits == _BITS else ids.repeat(2 ** (_BITS - self.bits))
+
+    @cached_property
+    def _of_texts(self) -> int:
+        """How many of the features are of texts; those of titles are behind them."""
+        return int(np.searchsorted(self.buckets, 2**self.bits))
 
     def __len__(self) -> int:
         return len(self.buckets)
@@ -165,20 +180,22 @@ def count_ngrams(
     bucket.
 
     words, characters: the longest runs. jamo: whether Hangul is read by its letters. ids: int32 [buckets],
-    what to return in place of a bucket; those of which it is negative are left out.
+    what to return in place of a bucket; those of which it is negative are left out, and those of titles where
+    it has none of their buckets.
     """
-    keys = [np.zeros(0, np.int64)]
-    for rows, hashes in hash_runs(texts, words, characters, jamo):
-        found: npt.NDArray[np.integer] = _buckets(hashes)
+    keys, lines = [np.zeros(0, np.int64)], read_lines(texts, jamo)
+    found: npt.NDArray[np.integer]
+    for starts, _, found in _ngrams(lines, words, characters, ids is None or len(ids) > 2**_BITS):
+        rows = lines.row[starts]
         if ids is not None:
             found = ids[found]
             known = np.flatnonzero(found >= 0)
             rows, found = rows[known], found[known]
-        keys.append(rows << _BITS | found)
+        keys.append(rows << (_BITS + 1) | found)
     ordered = np.sort(np.concatenate(keys))
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
     different = ordered[starts]
-    return different >> _BITS, different & (2**_BITS - 1), np.diff(starts, append=len(ordered))
+    return different >> (_BITS + 1), different & (2 ** (_BITS + 1) - 1), np.diff(starts, append=len(ordered))
 
 
 def join_features(parts: Sequence[Features]) -> Features:
@@ -198,6 +215,18 @@ def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
             yield waiting
             waiting, characters = [], 0
     yield waiting
+
+
+def _ngrams(lines: Lines, words: int, characters: int, titles: bool) -> Iterator[tuple[Rows, Rows, Buckets]]:
+    """Yield start, end and bucket of the runs of one length together. titles: and, apart, of those in
+    titles."""
+    titles = titles and bool(lines.is_title.any())
+    for starts, ends, hashes in runs_of(lines, words, characters):
+        buckets = _buckets(hashes)
+        yield starts, ends, buckets
+        if titles:
+            inside = np.flatnonzero(lines.is_title[starts] & lines.is_title[ends - 1])
+            yield starts[inside], ends[inside], buckets[inside] + 2**_BITS
 
 
 def _buckets(hashes: Hashes) -> Buckets:

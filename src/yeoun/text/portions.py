@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_TEXTS, _CHARACTERS = 10_000, 2**22  # that are cut together, at some 40 bytes a character
 
 
 def portions(
-    texts: Iterable[T], most: int, characters: int, size: Callable[[Any], int] = len
+    texts: Iterable[T],
+    size: Callable[[Any], int] = len,
+    most: int = _TEXTS,
+    characters: int = _CHARACTERS,
 ) -> Iterator[list[T]]:
     """Yield the texts in order, at most so many together, of which all but the last come to fewer than so
     many characters. size: those of a text. No portion is empty."""

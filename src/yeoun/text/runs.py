@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .normalization import plain
+from .titles import title_span
 
 _BASE = np.uint64(0x0000_0101_0000_01B3)  # of the polynomials
 _ODD = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xBF58_476D_1CE4_E5B9))  # that mix a hash (splitmix64)
@@ -43,11 +44,13 @@ def hash_runs(texts: Sequence[str], words: int, characters: int, jamo: bool) -> 
 
 class Lines(NamedTuple):
     """Texts, each on a line of its own between blanks. codes: code points, of Hangul by letters where these
-    are read. row, character: of each code point the text and the character, counted over all."""
+    are read. row, character: of each code point the text and the character, counted over all. is_title: bool
+    [code points], which belong to a text's title or are the blanks around it."""
 
     codes: Codes
     row: Rows
     character: Rows
+    is_title: npt.NDArray[np.bool_]
 
     @property
     def is_visible(self) -> npt.NDArray[np.bool_]:
@@ -57,12 +60,22 @@ class Lines(NamedTuple):
 
 def read_lines(texts: Iterable[str], jamo: bool) -> Lines:
     """Return the texts on lines. jamo: whether Hangul is read by its letters."""
-    codes = np.frombuffer("".join(f" {plain(text)} \n" for text in texts).encode("utf-32-le"), np.uint32)
-    character = np.arange(len(codes))
+    lines, titles, length = [], [], 0
+    for text in texts:
+        lines.append(f" {plain(text)} \n")
+        if (span := title_span(text)) is not None:
+            first = length + len(plain(text[: span[0]])) + 1  # the blank in front of it
+            titles.append(slice(first, first + len(plain(text[slice(*span)])) + 2))
+        length += len(lines[-1])
+    codes = np.frombuffer("".join(lines).encode("utf-32-le"), np.uint32)
+    character, is_title = np.arange(len(codes)), np.zeros(len(codes), bool)
+    for title in titles:
+        is_title[title] = True
     if jamo:
         letters = letters_of(codes)
         codes, character = _spelled(codes, letters), character.repeat(letters)
-    return Lines(codes, np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE), character)
+    row = np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE)
+    return Lines(codes, row, character, is_title[character])
 
 
 def _spelled(codes: Codes, letters: npt.NDArray[np.int64]) -> Codes:
@@ -90,7 +103,7 @@ def runs_of(lines: Lines, words: int, characters: int) -> Iterator[tuple[Rows, R
 
 
 def _word_runs(lines: Lines, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
-    codes, row, _ = lines
+    codes, row = lines.codes, lines.row
     kinds = _kinds()[codes]
     is_letter = kinds == _LETTER
     follows = np.concatenate([np.zeros(1, bool), is_letter[:-1]])
@@ -115,7 +128,7 @@ def _word_runs(lines: Lines, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]
 
 
 def _character_runs(lines: Lines, longest: int) -> Iterator[tuple[Rows, Rows, Hashes]]:
-    codes, row, character = lines
+    codes, row, character = lines.codes, lines.row, lines.character
     if not len(codes) or not longest:
         return
     begins = np.flatnonzero(np.diff(character, prepend=-1))

@@ -22,7 +22,6 @@ from .morphemes import ANALYZERS
 from .portions import portions
 
 PAD, UNKNOWN, START = "[PAD]", "[UNK]", "[SOS]"
-_CHUNK, _CHARACTERS = 10_000, 2**22  # of texts that are cut together
 
 
 def _whitespace(config: TextConfig) -> Tokenizer:
@@ -120,7 +119,7 @@ def _fit_words(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig) ->
     pipeline.model = models.WordLevel(learned, UNKNOWN)
     words = sorted(learned.items(), key=lambda entry: entry[1])
     counts = np.zeros(len(words), np.int64)
-    for some in portions(texts, _CHUNK, _CHARACTERS):
+    for some in portions(texts):
         encoded = pipeline.encode_batch_fast(some, add_special_tokens=False)
         ids = np.fromiter(chain.from_iterable(e.ids for e in encoded), np.int64)
         counts += np.bincount(ids, minlength=len(words))
@@ -136,9 +135,8 @@ def _fit_words(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig) ->
 def _fit_subwords(pipeline: Tokenizer, texts: Sequence[str], config: TextConfig) -> None:
     size = _size_to_stop_at(config)
     counts: Counter[str] = Counter()
-    for start in range(0, len(texts), _CHUNK):
-        joined = "".join(texts[start : start + _CHUNK])
-        counts.update(joined)
+    for some in portions(texts):
+        counts.update("".join(some))
     if config.lowercase:  # character by character, as the pipeline does: Python's final sigma is another
         folded: Counter[str] = Counter()
         for c, count in counts.items():

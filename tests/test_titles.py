@@ -1,0 +1,133 @@
+"""The title of a text that begins as a message does counts once more, apart, however long the text is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from test_ngrams import BOTH, TEXTS, counted, matrix, reference
+from yeoun.text.ngrams import NgramIndexer
+from yeoun.text.titles import title_span
+
+MESSAGES = {
+    "From: ann@example.org\nSubject: Re: a slow disk\nLines: 2\n\nMy disk is slow.": "Re: a slow disk",
+    "Subject: it goes\n\ton here\nFrom: bob\n\nbody": "it goes\n\ton here",
+    "\n  제목: 환불 문의\n내용: 언제 되나요": "환불 문의",
+    "TITLE:  The   End \r\n\r\nIt ends.": "The   End \r",
+    "Article-I.D.: x.1\nsubject: one\nSubject: two\n": "one",
+    "From:\n folded\nSubject: with nothing else": "with nothing else",
+}
+UNTITLED = (
+    *(text for texts in TEXTS.values() for text in texts),
+    "Hello,\nSubject: not a message",
+    "From: ann\n\nSubject: in the body",
+    "Subject:\nFrom: nobody",
+    "Subject: \n",
+    "Subject:unspaced",
+    "subjects: several",
+    "Note: a film\nthat I saw",
+)
+FOUND = (*MESSAGES, *UNTITLED)
+
+
+@pytest.mark.parametrize("text", MESSAGES)
+def test_a_message_has_a_title(text: str) -> None:
+    span = title_span(text)
+    assert span is not None
+    assert text[slice(*span)] == MESSAGES[text]
+
+
+@pytest.mark.parametrize("text", UNTITLED)
+def test_other_texts_have_none(text: str) -> None:
+    assert title_span(text) is None
+
+
+@given(st.text(st.sampled_from("ab: \n\t제목subject가é"), max_size=40))
+def test_a_title_is_on_the_line_that_names_it(text: str) -> None:
+    for said in (text, f"Subject: {text}", f"a: {text}\nTitle: b"):
+        if (span := title_span(said)) is not None:
+            before, title = said[: span[0]].rstrip(" \t").casefold(), said[slice(*span)]
+            assert before.endswith(("subject:", "title:", "제목:"))
+            assert title.strip()
+            assert all(line[:1] in " \t" for line in title.split("\n")[1:])
+
+
+@pytest.mark.parametrize(("words", "characters"), [(2, 4), (3, 0), (0, 5)])
+def test_ngrams_of_a_title_are_counted_in_the_text_and_once_more(words: int, characters: int) -> None:
+    for text, buckets in zip(FOUND, counted(FOUND, words, characters), strict=True):
+        apart = Counter(count for bucket, count in buckets.items() if bucket >= 2**44)
+        inside = Counter(count for bucket, count in buckets.items() if bucket < 2**44)
+        assert inside == Counter(reference(text, words, characters).values())
+        of_title = reference(MESSAGES[text], words, characters) if text in MESSAGES else Counter()
+        assert apart == Counter(of_title.values())
+
+
+def fitted() -> NgramIndexer:
+    return NgramIndexer.fit([*FOUND, *FOUND], BOTH)
+
+
+def of_titles(indexer: NgramIndexer) -> np.ndarray:
+    return indexer.buckets >= 2**24
+
+
+def test_a_title_is_a_fifth_of_its_text_however_long_that_is() -> None:
+    indexer = fitted()
+    long = [text + " and so it goes on" * 200 for text in MESSAGES]
+    for texts in (list(MESSAGES), long):
+        squares = matrix(indexer, texts) ** 2
+        np.testing.assert_allclose(squares.sum(1), 1, rtol=1e-5)
+        np.testing.assert_allclose(squares[:, of_titles(indexer)].sum(1), 0.2, rtol=1e-5)
+
+
+def without_titles(indexer: NgramIndexer) -> NgramIndexer:
+    kept = ~of_titles(indexer)
+    return replace(indexer, buckets=indexer.buckets[kept], idf=indexer.idf[kept])
+
+
+def test_a_text_without_a_title_has_the_features_that_it_had() -> None:
+    indexer = fitted()
+    assert of_titles(indexer).any()
+    for mine, other in zip(indexer.index(UNTITLED), without_titles(indexer).index(UNTITLED), strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_a_model_that_knows_no_titles_reads_them_as_text() -> None:
+    plain = without_titles(fitted())
+    features = matrix(plain, list(MESSAGES))
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
+    assert NgramIndexer.fit([*UNTITLED, *UNTITLED], BOTH).buckets.max() < 2**24
+
+
+def masked(texts: Sequence[str]) -> list[np.ndarray]:
+    """Visible characters of each text that belong to its title."""
+    parts = []
+    for text in texts:
+        start, end = title_span(text) or (0, 0)
+        visible = [i for i, c in enumerate(text) if not c.isspace()]
+        parts.append(np.array([start <= i < end for i in visible]))
+    return parts
+
+
+def test_ngrams_are_located_in_the_title_and_hidden_with_it() -> None:
+    indexer = fitted()
+    texts = [text for text in MESSAGES if text.isascii()]
+    for text, inside in zip(texts, masked(texts), strict=True):
+        located, (expected,) = indexer.locate(text), matrix(indexer, [text])
+        np.testing.assert_allclose(
+            np.bincount(located.ids, located.values, len(indexer)), expected, rtol=1e-5, atol=1e-7
+        )
+        apart = of_titles(indexer)[located.ids]
+        assert apart.any()
+        for start, end in zip(located.starts[apart], located.ends[apart], strict=True):
+            assert inside[start:end].all()
+        hidden = indexer.index_masked(located, np.stack([np.zeros_like(inside), inside]))
+        whole, rest = np.split(hidden.ids, hidden.offsets[1:-1])
+        assert of_titles(indexer)[whole].any()
+        assert not of_titles(indexer)[rest].any()
+        np.testing.assert_allclose(np.square(hidden.values[hidden.offsets[1] :]).sum(), 1, rtol=1e-5)
