@@ -115,7 +115,7 @@ def _json_lines(labelled: Labelled, columns: Sequence[str]) -> str:
     lines = []
     for row, answer in labelled:
         values = row.cells if row.values is None else row.values
-        given: dict[str, Any] = {names[column]: value for column, value in values.items()}
+        given: dict[str, Any] = {names[column]: value for column, value in values.items() if column in names}
         given |= {"label": None, "probability": None}
         if answer is not None:
             given |= {"label": answer.label, "probability": np.round(answer.probability, 6).tolist()}

@@ -94,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     pretrain = verbs.add_parser("pretrain", help="learn from text alone; then train --start-from DIR")
     pretrain.add_argument("source", metavar="SOURCE", help="a file, or a corpus as in imdb:unlabelled")
-    pretrain.add_argument("--text", metavar="COLUMN", help="the text column")
+    pretrain.add_argument("--text", metavar="COLUMN", help="the text column, or several: subject,body")
     pretrain.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
     pretrain.add_argument("--out", required=True, metavar="DIR", help="where what was learned will lie")
     start = pretrain.add_mutually_exclusive_group()
@@ -117,7 +117,9 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("bundle", metavar="BUNDLE")
     predict.add_argument("texts", nargs="*", metavar="TEXT")
     predict.add_argument("--input", metavar="FILE", help="a file of rows, or - for a text a line")
-    predict.add_argument("--text", metavar="COLUMN", help="the text column of the file")
+    predict.add_argument(
+        "--text", metavar="COLUMN", help="the text column of the file, or several: subject,body"
+    )
     predict.add_argument("--output", metavar="FILE", help="a table with label and probability, or -")
     predict.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     predict.add_argument("--runtime", default="torch", metavar="NAME", help="torch, onnx or onnx-int8")
@@ -214,7 +216,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _source(parser: argparse.ArgumentParser, optional: bool = False) -> None:
     help_text = "a file, or imdb, nsmc, 20news (also :test)"
     parser.add_argument("source", nargs="?" if optional else None, metavar="SOURCE", help=help_text)
-    parser.add_argument("--text", metavar="COLUMN", help="the text column")
+    parser.add_argument("--text", metavar="COLUMN", help="the text column, or several: subject,body")
     parser.add_argument("--label", metavar="COLUMN", help="the label column")
     parser.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
 

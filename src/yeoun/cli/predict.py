@@ -12,8 +12,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.columns import pick_text_column, with_message
 from ..data.readers import Row, decode_line, read_rows
-from ..data.tables import TEXT_COLUMNS, pick_column
 from ..errors import DataError, OutputError, UsageError
 from .display import emit, in_words, note
 
@@ -65,13 +65,13 @@ def _rows(options: argparse.Namespace) -> tuple[Iterable[Row], str, list[str]]:
     first = before[-1] if before and before[-1].error is None else None
     if first is None:
         raise DataError(f"{path}: no rows that can be read; expected a header and at least one row")
-    column = pick_column(path, list(first.cells), options.text, TEXT_COLUMNS, "text")
+    column = pick_text_column(path, list(first.cells), options.text)
     if not options.text:
         note(f"text column {column!r}")
     columns = list(first.cells)
     if ".jsonl" in map(str.lower, path.suffixes):  # each object may have columns of its own
         columns = list(dict.fromkeys(name for row in read_rows(path) for name in row.cells))
-    return chain(before, rows), column, columns
+    return (with_message(row, column) for row in chain(before, rows)), column, columns
 
 
 def _lines(texts: Sequence[str]) -> Iterator[Row]:

@@ -8,10 +8,11 @@ from importlib import resources
 from pathlib import Path
 
 from ..errors import DataError
+from .columns import pick_text_column, with_message
 from .corpora import CORPORA, read_corpus
 from .readers import read_rows
 from .rows import Dataset, label_indices
-from .tables import BAD_ROWS_ALLOWED, TEXT_COLUMNS, Table, pick_column, read_dataset
+from .tables import BAD_ROWS_ALLOWED, Table, read_dataset
 from .texts import TextWriter
 
 
@@ -55,7 +56,8 @@ def read_texts(source: str, text: str | None = None, data_dir: str | None = None
         for row in read_rows(path):
             if row.error is None and column is None:
                 names = list(row.cells)
-                column = names[0] if len(names) == 1 else pick_column(path, names, text, TEXT_COLUMNS, "text")
+                column = names[0] if len(names) == 1 else pick_text_column(path, names, text)
+            row = row if column is None else with_message(row, column)
             if row.error is None and column in row.cells:
                 texts.append(row.cells[column])
             else:

@@ -1,4 +1,4 @@
-"""The rows of a file as a dataset: which column is the text, which the label, what to do with bad rows."""
+"""The rows of a file as a dataset, and what to do with bad ones."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
+from .columns import pick_columns, with_message
 from .readers import Row, as_cell, read_rows
 from .rows import Dataset, label_indices, labelled, labelled_with_several
 from .texts import TextWriter
 
-TEXT_COLUMNS = ("text", "document", "review", "sentence", "content", "comment", "message", "body")
-LABEL_COLUMNS = ("label", "sentiment", "class", "category", "target", "rating", "y")
 BAD_ROWS_ALLOWED = 0.01
 
 
@@ -48,10 +47,11 @@ def read_dataset(
 ) -> Table:
     """Return the labelled texts of a file.
 
-    text, label: the columns; guessed where only one guess is sensible. names: the labels of a model,
-    beside which no other label is accepted. A label cell that holds a list, as in ["a", "b"], makes a file
-    of rows with several labels each. Raises DataError for an unreadable file, a missing or
-    ambiguous column, no rows, more than 1 % bad rows, or an unknown label.
+    text, label: the columns; guessed where only one guess is sensible. Of the text several may be named, with
+    commas between them, which become a message (`columns.with_message`). names: the labels of a model, beside
+    which no other label is accepted. A label cell that holds a list, as in ["a", "b"], makes a file of rows
+    with several labels each. Raises DataError for an unreadable file, a missing or ambiguous column, no rows,
+    more than 1 % bad rows, or an unknown label.
     """
     labels: list[str | list[str]] = []
     first_bad: Row | None = None
@@ -96,6 +96,7 @@ def _read(
     """Return the text and the label or labels of a row; or the row, with what is wrong with it."""
     if row.error is not None or columns is None:
         return row
+    row = with_message(row, columns[0])
     label = _label(row.cells.get(columns[1], "").strip())
     if label == "":
         return replace(row, error=f"no label in column {columns[1]!r}")
@@ -129,33 +130,3 @@ def _label(cell: str) -> str | list[str]:
         if isinstance(values, list):
             return [label for value in values if (label := as_cell(value).strip())]
     return cell
-
-
-def pick_columns(path: Path, columns: list[str], text: str | None, label: str | None) -> tuple[str, str]:
-    """Return the text and the label column: those asked for, or the only sensible guess."""
-    if len(columns) == 1:
-        raise DataError(f"{path}: one column only, {columns[0]!r}; expected a text and a --label column")
-    label = pick_column(path, columns, label, LABEL_COLUMNS, "label", other=text)
-    return pick_column(path, columns, text, TEXT_COLUMNS, "text", other=label), label
-
-
-def pick_column(
-    path: Path,
-    columns: list[str],
-    asked: str | None,
-    known: tuple[str, ...],
-    role: str,
-    other: str | None = None,
-) -> str:
-    """Return the column of a role. Raises DataError naming the columns when it is not clear."""
-    if asked is not None:
-        if asked not in columns:
-            raise DataError(f"{path}: no column {asked!r}; expected one of {', '.join(columns)}")
-        return asked
-    free = [c for c in columns if c != other]
-    likely = [c for c in free if c.strip().lower() in known] or (free if len(free) == 1 else [])
-    if len(likely) != 1:
-        raise DataError(
-            f"{path}: cannot tell the {role} column among {', '.join(columns)}; name it with --{role}"
-        )
-    return likely[0]
