@@ -108,12 +108,13 @@ class NgramIndexer:
     def _weighted(self, rows: Rows, ids: Buckets, counts: Rows, texts: int) -> Features:
         grown = 1 + np.log(np.arange(1, counts.max(initial=0) + 1))
         values = grown[counts - 1] * self.idf[ids]
-        part = 2 * rows + (ids >= self._of_texts)
-        squares = np.bincount(part, values * values, minlength=2 * texts).reshape(texts, 2)
-        is_there = squares > 0
-        lengths = np.sqrt(np.where(is_there, squares, 1.0)) / (1.0, _TITLE_LENGTH)
-        lengths *= np.sqrt(is_there @ (1.0, _TITLE_LENGTH**2))[:, None]
-        values /= lengths.ravel()[part]
+        if self._of_texts < len(self):
+            is_title = ids >= self._of_texts
+            for part, length in ((~is_title, 1.0), (is_title, _TITLE_LENGTH)):
+                squares = np.bincount(rows[part], values[part] ** 2, minlength=texts)
+                values[part] *= (length / np.sqrt(np.maximum(squares, 1e-9)))[rows[part]]
+        lengths = np.sqrt(np.bincount(rows, values * values, minlength=texts))
+        values /= lengths[rows]
         offsets = np.concatenate([[0], np.bincount(rows, minlength=texts).cumsum()])
         return Features(ids.astype(np.int32), values.astype(np.float32), offsets)
 
@@ -155,7 +156,7 @@ class NgramIndexer:
     def _ids(self) -> npt.NDArray[np.int32]:
         """The feature of each of 2^24 buckets, -1 for one that is not known; and of the titles' behind them,
         where any of these is known."""
-        titles = self._of_texts < len(self.buckets)
+        titles = self._of_texts < len(self)
         ids = np.full(2**self.bits * (2 if titles else 1), -1, np.int32)
         ids[self.buckets] = np.arange(len(self.buckets))
         return ids if self.bits == _BITS else ids.repeat(2 ** (_BITS - self.bits))
@@ -220,12 +221,12 @@ def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
 def _ngrams(lines: Lines, words: int, characters: int, titles: bool) -> Iterator[tuple[Rows, Rows, Buckets]]:
     """Yield start, end and bucket of the runs of one length together. titles: and, apart, of those in
     titles."""
-    titles = titles and bool(lines.is_title.any())
+    is_title = lines.is_title if titles else None
     for starts, ends, hashes in runs_of(lines, words, characters):
         buckets = _buckets(hashes)
         yield starts, ends, buckets
-        if titles:
-            inside = np.flatnonzero(lines.is_title[starts] & lines.is_title[ends - 1])
+        if is_title is not None:
+            inside = np.flatnonzero(is_title[starts] & is_title[ends - 1])
             yield starts[inside], ends[inside], buckets[inside] + 2**_BITS
 
 

@@ -45,12 +45,12 @@ def hash_runs(texts: Sequence[str], words: int, characters: int, jamo: bool) -> 
 class Lines(NamedTuple):
     """Texts, each on a line of its own between blanks. codes: code points, of Hangul by letters where these
     are read. row, character: of each code point the text and the character, counted over all. is_title: bool
-    [code points], which belong to a text's title or are the blanks around it."""
+    [code points], which belong to a text's title or are the blanks around it; None where no text has one."""
 
     codes: Codes
     row: Rows
     character: Rows
-    is_title: npt.NDArray[np.bool_]
+    is_title: npt.NDArray[np.bool_] | None
 
     @property
     def is_visible(self) -> npt.NDArray[np.bool_]:
@@ -68,14 +68,19 @@ def read_lines(texts: Iterable[str], jamo: bool) -> Lines:
             titles.append(slice(first, first + len(plain(text[slice(*span)])) + 2))
         length += len(lines[-1])
     codes = np.frombuffer("".join(lines).encode("utf-32-le"), np.uint32)
-    character, is_title = np.arange(len(codes)), np.zeros(len(codes), bool)
-    for title in titles:
-        is_title[title] = True
+    character = np.arange(len(codes))
     if jamo:
         letters = letters_of(codes)
         codes, character = _spelled(codes, letters), character.repeat(letters)
     row = np.cumsum(codes == _NEWLINE) - (codes == _NEWLINE)
-    return Lines(codes, row, character, is_title[character])
+    return Lines(codes, row, character, _within(titles, length)[character] if titles else None)
+
+
+def _within(parts: Sequence[slice], length: int) -> npt.NDArray[np.bool_]:
+    within = np.zeros(length, bool)
+    for part in parts:
+        within[part] = True
+    return within
 
 
 def _spelled(codes: Codes, letters: npt.NDArray[np.int64]) -> Codes:
