@@ -345,4 +345,4 @@ def test_naive_bayes_weights_go_where_they_are_of_mere_chance(rare: int, share: 
     for row in others:
         row[generator.integers(0, 6_000, rare)] = 0.3
     features = csr_matrix(np.hstack([telling, others]).astype(np.float32))
-    assert _choose_share(features, target, 2) == share
+    assert _choose_share(features, features.shape[1], target, 2) == share

@@ -1,4 +1,4 @@
-"""The title of a text that begins as a message does counts once more, apart, however long the text is."""
+"""The title of a text that begins as a message does counts once more, apart, with machines of its own."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from test_ngrams import BOTH, TEXTS, counted, matrix, reference
+from test_ngrams import BOTH, TEXTS, counted, make_three, matrix, reference
+from yeoun.config import TextConfig
+from yeoun.data.rows import labelled
 from yeoun.text.ngrams import NgramIndexer
 from yeoun.text.titles import title_span
+from yeoun.training.ngrams import feature_matrix, fit_ngrams, fit_scores
 
 MESSAGES = {
     "From: ann@example.org\nSubject: Re: a slow disk\nLines: 2\n\nMy disk is slow.": "Re: a slow disk",
@@ -76,13 +79,42 @@ def of_titles(indexer: NgramIndexer) -> np.ndarray:
     return indexer.buckets >= 2**24
 
 
-def test_a_title_is_a_fifth_of_its_text_however_long_that_is() -> None:
+def test_a_text_and_its_title_have_features_of_length_one_each() -> None:
     indexer = fitted()
+    assert of_titles(indexer).sum() == len(indexer) - indexer.of_texts
     long = [text + " and so it goes on" * 200 for text in MESSAGES]
-    for texts in (list(MESSAGES), long):
-        squares = matrix(indexer, texts) ** 2
-        np.testing.assert_allclose(squares.sum(1), 1, rtol=1e-5)
-        np.testing.assert_allclose(squares[:, of_titles(indexer)].sum(1), 0.2, rtol=1e-5)
+    squares = matrix(indexer, [*MESSAGES, *long]) ** 2
+    for part in (of_titles(indexer), ~of_titles(indexer)):
+        np.testing.assert_allclose(squares[:, part].sum(1), 1, rtol=1e-5)
+
+
+def test_titles_have_machines_of_their_own_beside_the_texts() -> None:
+    rows = make_three(120)
+    titled = [f"Subject: {text}\n\nit is said again: {text}" for text in rows.texts]
+    both = fit_ngrams(replace(rows, texts=titled), BOTH)
+    of_texts = both.indexer.of_texts
+    features = feature_matrix(both.indexer, titled)
+    texts, titles = (
+        fit_scores(part, part.shape[1], rows.targets, 3)
+        for part in (features[:, :of_texts], features[:, of_texts:])
+    )
+    for name, text, title in zip(("weight", "bias"), texts, titles, strict=True):
+        own = np.concatenate([text, 0.3 * title]) if name == "weight" else text + 0.3 * title
+        np.testing.assert_allclose(both.parameters[f"ngrams.{name}"], own, rtol=1e-5, atol=1e-7)
+
+
+def test_a_title_tells_what_a_long_text_hides() -> None:
+    words = [f"{first}{second}" for first in "abcdefgh" for second in "stuvwxyz"]
+    draw = np.random.default_rng(0)
+    names = ("one", "two", "three")
+    texts = [
+        f"Subject: {names[i % 3]}\n\n{' '.join(draw.choice(words, 300))} {' '.join(names)}" for i in range(90)
+    ]
+    rows = labelled(texts, [names[i % 3] for i in range(90)])
+    config = TextConfig(word_ngrams=1)
+    learned, unseen = rows.take(np.arange(60)), rows.take(np.arange(60, 90))
+    right = fit_ngrams(learned, config).score(unseen.texts).argmax(1) == unseen.targets
+    assert right.mean() > 0.9
 
 
 def without_titles(indexer: NgramIndexer) -> NgramIndexer:

@@ -1,7 +1,7 @@
 """N-grams of words and of characters, straight from the texts, as weighted features of a linear model.
 
 They are the runs of `text.runs`; the bucket of a run's hash is one of 2^24. Those of a text's title, which
-says what it is about, count once more in buckets of their own, for a fifth of the whole however long it is.
+says what it is about, are features once more, apart from the text's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from .normalization import align, normalize
 from .runs import Hashes, Lines, Rows, letters_of, mixed, read_lines, runs_of
 
 _BITS = 24
-_TITLE_LENGTH = 0.5  # of a title's features, beside 1 of the text's
 _FIRST_BITS = 22  # of bundles that do not say: format 1
 _CHUNK = 2**17  # characters of texts that are counted together, so few that a core keeps them near
 Buckets = npt.NDArray[np.int64]
@@ -28,7 +27,8 @@ Buckets = npt.NDArray[np.int64]
 class Features(NamedTuple):
     """The weighted features of texts, ragged: text i has those from `offsets[i]` to `offsets[i + 1]`.
 
-    ids: int32 [features]. values: float32 [features], each text's of length 1. offsets: int64 [texts + 1].
+    ids: int32 [features]. values: float32 [features], each text's of length 1, and so are its title's.
+    offsets: int64 [texts + 1].
     """
 
     ids: npt.NDArray[np.int32]
@@ -97,8 +97,8 @@ class NgramIndexer:
         }
 
     def index(self, texts: Sequence[str]) -> Features:
-        """Return the known n-grams of each text and those of its title, (1 + ln count) * idf, scaled to
-        length 1 together, the title's to half the length of the text's."""
+        """Return the known n-grams of each text and, apart, of its title, (1 + ln count) * idf, either scaled
+        to length 1."""
         return join_features([self._index(chunk) for chunk in chunks(texts)])
 
     def _index(self, texts: Sequence[str]) -> Features:
@@ -108,13 +108,9 @@ class NgramIndexer:
     def _weighted(self, rows: Rows, ids: Buckets, counts: Rows, texts: int) -> Features:
         grown = 1 + np.log(np.arange(1, counts.max(initial=0) + 1))
         values = grown[counts - 1] * self.idf[ids]
-        if self._of_texts < len(self):
-            is_title = ids >= self._of_texts
-            for part, length in ((~is_title, 1.0), (is_title, _TITLE_LENGTH)):
-                squares = np.bincount(rows[part], values[part] ** 2, minlength=texts)
-                values[part] *= (length / np.sqrt(np.maximum(squares, 1e-9)))[rows[part]]
-        lengths = np.sqrt(np.bincount(rows, values * values, minlength=texts))
-        values /= lengths[rows]
+        part = rows if self.of_texts == len(self) else rows + texts * (ids >= self.of_texts)
+        lengths = np.sqrt(np.bincount(part, values * values))
+        values /= lengths[part]
         offsets = np.concatenate([[0], np.bincount(rows, minlength=texts).cumsum()])
         return Features(ids.astype(np.int32), values.astype(np.float32), offsets)
 
@@ -156,13 +152,13 @@ class NgramIndexer:
     def _ids(self) -> npt.NDArray[np.int32]:
         """The feature of each of 2^24 buckets, -1 for one that is not known; and of the titles' behind them,
         where any of these is known."""
-        titles = self._of_texts < len(self)
+        titles = self.of_texts < len(self)
         ids = np.full(2**self.bits * (2 if titles else 1), -1, np.int32)
         ids[self.buckets] = np.arange(len(self.buckets))
         return ids if self.bits == _BITS else ids.repeat(2 ** (_BITS - self.bits))
 
     @cached_property
-    def _of_texts(self) -> int:
+    def of_texts(self) -> int:
         """How many of the features are of texts; those of titles are behind them."""
         return int(np.searchsorted(self.buckets, 2**self.bits))
 

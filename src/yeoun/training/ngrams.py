@@ -3,6 +3,8 @@
 Each feature is weighted by how differently the label's texts and the others use it, r = |ln(p / q)| of
 its shares among theirs, smoothed by one (Wang & Manning 2012), half of it and half of its mean; then there
 is a linear machine for each label against the others. The weights fold into one number a feature and label.
+Titles have machines of their own, whose scores are added: beside all the n-grams of the texts their few would
+have little to say.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ _TOLERANCE = 1e-2  # of the machine; with 1e-4 NSMC takes two thirds longer, for
 _WEIGHTS = 2**26  # of all n-grams and labels together, at 4 bytes each
 FEATURES = 20_000_000  # of all texts that are examined or that a baseline learns from, at 32 bytes each,
 TRAINED_FEATURES = 64_000_000  # and of those that the n-grams of a model learn from
+_TITLES = 0.3  # of the scores that the machines of titles give
 _NAIVE_BAYES = 0.5  # share of the naive-Bayes weight beside its mean
 _FEW_ROWS = 3_000  # of fewer, cross-validation says whether there is any
 _FOLDS = 4  # of that, and
@@ -59,8 +62,8 @@ def fit_ngrams(train: Dataset, config: TextConfig, weights: Tensor | None = None
     indexer = NgramIndexer.fit(train.texts, config, _WEIGHTS // width)
     features = feature_matrix(indexer, train.texts)
     counted = None if weights is None else weights.numpy()
-    share = _choose_share(features, train.targets, classes, counted)
-    weight, bias = fit_scores(features, train.targets, classes, counted, share=share)
+    share = _choose_share(features, indexer.of_texts, train.targets, classes, counted)
+    weight, bias = fit_scores(features, indexer.of_texts, train.targets, classes, counted, share=share)
     return NgramBranch(indexer, {"ngrams.weight": weight, "ngrams.bias": bias})
 
 
@@ -87,15 +90,19 @@ def score_unseen(
         places = np.sort(part)
         some = rows.take(places)
         counted = None if weights is None else weights.numpy()[places]
-        features = feature_matrix(NgramIndexer.fit(some.texts, config, _WEIGHTS // width), some.texts)
-        share = _choose_share(features, some.targets, classes, counted)
+        indexer = NgramIndexer.fit(some.texts, config, _WEIGHTS // width)
+        features, of_texts = feature_matrix(indexer, some.texts), indexer.of_texts
+        share = _choose_share(features, of_texts, some.targets, classes, counted)
         fold = stratified_folds(some, _FOLDS_UNSEEN, seed)
-        scores[places] = _score_folds(features, some.targets, classes, counted, fold, share, penalty)
+        scores[places] = _score_folds(
+            features, of_texts, some.targets, classes, counted, fold, share, penalty
+        )
     return scores
 
 
 def _score_folds(
     features: Any,
+    of_texts: int,
     labels: npt.NDArray[np.int64],
     classes: int,
     weights: Floats | None,
@@ -109,7 +116,7 @@ def _score_folds(
     for each in np.unique(fold):
         seen, unseen = np.flatnonzero(fold != each), np.flatnonzero(fold == each)
         counted = None if weights is None else weights[seen]
-        weight, bias = fit_scores(features[seen], labels[seen], classes, counted, penalty, share)
+        weight, bias = fit_scores(features[seen], of_texts, labels[seen], classes, counted, penalty, share)
         # Of a label all of whose rows are withheld nothing is known, least of all that it is another.
         bias = np.where(weight.any(0), bias, bias.clip(-1, 1))
         scores[unseen] = features[unseen] @ weight + bias
@@ -117,7 +124,7 @@ def _score_folds(
 
 
 def _choose_share(
-    features: Any, labels: npt.NDArray[np.int64], classes: int, weights: Floats | None = None
+    features: Any, of_texts: int, labels: npt.NDArray[np.int64], classes: int, weights: Floats | None = None
 ) -> float:
     """Return the share of the naive-Bayes weight: of few rows none, where more of them are answered rightly
     without it than chance explains, each by machines that learned from others. In few long texts it is mere
@@ -127,7 +134,7 @@ def _choose_share(
     fold = np.random.default_rng(0).permutation(len(labels)) % _FOLDS
     right = {}
     for share in (_NAIVE_BAYES, 0.0):
-        scores = _score_folds(features, labels, classes, weights, fold, share)
+        scores = _score_folds(features, of_texts, labels, classes, weights, fold, share)
         if labels.ndim == 2:
             right[share] = ((scores > 0) == labels).all(1)
         else:
@@ -139,6 +146,7 @@ def _choose_share(
 
 def fit_scores(
     features: Any,
+    of_texts: int,
     labels: npt.NDArray[np.int64],
     classes: int,
     weights: Floats | None = None,
@@ -146,12 +154,16 @@ def fit_scores(
     share: float = _NAIVE_BAYES,
 ) -> tuple[Floats, Floats]:
     """Return weight [features, scores] and bias [scores] of the machines that tell the rows of `features`,
-    sparse [rows, features], apart. penalty: their C, None as in training. share: of the
-    naive-Bayes weight beside its mean."""
+    sparse [rows, features], apart. of_texts: so many of the features are of texts, the others of titles.
+    penalty: the machines' C, None as in training. share: of the naive-Bayes weight beside its mean."""
     scores = score_width(classes, "sigmoids" if labels.ndim == 2 else "softmax")
     weight, bias = np.zeros((features.shape[1], scores), np.float32), np.zeros(scores, np.float32)
     if penalty is None:
         penalty = _PENALTY if scores <= 2 else _PENALTY_OF_MANY
+    parts = [(slice(None), features, 1.0)]
+    if of_texts < features.shape[1]:
+        texts, titles = slice(of_texts), slice(of_texts, None)
+        parts = [(texts, features[:, texts], 1.0), (titles, features[:, titles], _TITLES)]
     for score in range(scores):
         if labels.ndim == 2:
             target = labels[:, score]
@@ -159,7 +171,10 @@ def fit_scores(
             target = (labels == (1 if scores == 1 else score)).astype(np.int64)
         counted = np.ones(len(labels), np.float32) if weights is None else weights
         counted = counted[:, score] if counted.ndim == 2 else counted
-        weight[:, score], bias[score] = _fit(features, target, counted, penalty, share)
+        for columns, part, worth in parts:
+            found, shift = _fit(part, target, counted, penalty, share)
+            weight[columns, score] = worth * found
+            bias[score] += worth * shift
     return weight, bias
 
 
