@@ -47,7 +47,7 @@ class TextConfig:
     truncate: which end of a longer text is cut off: `front`, `back`, or the `middle`.
     word_ngrams, character_ngrams: where `model.ngrams` is true, the longest runs of words and of characters
         that are counted, always in lower case; 0 counts none. Of Hangul a run of characters also ends within
-        one, behind any of its letters (jamo). Those of a message's title count once more (`text.titles`).
+        one, behind any of its letters (jamo). Those of a message's title count apart, too (`text.titles`).
     start_token: put the token [SOS] in front of each text.
     pad_to: `none` (padding is never read), a length, or `batch` (the longest text of the batch).
         The last two make padding ordinary tokens, as published systems do; `batch` therefore breaks
