@@ -67,17 +67,17 @@ def test_a_loaded_model_gives_bitwise_the_same_probabilities(
     assert own.tobytes() == again.tobytes()
 
 
-@pytest.mark.parametrize(("number", "bits"), [(1, 22), (2, 24)])
+@pytest.mark.parametrize(("number", "bits"), [(1, 22), (2, 24), (3, 24)])
 def test_a_model_of_an_earlier_format_answers_as_it_did_and_stays_what_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_configuration: Configuration, number: int, bits: int
 ) -> None:
     learned = fit(make_rows(200), tiny_configuration.with_values({"model.ngrams": True}), precision="fp32")
     assert learned.ngrams is not None
     buckets, kept = np.unique(learned.ngrams.buckets >> (24 - bits), return_index=True)
-    known = replace(learned.ngrams, buckets=buckets, idf=learned.ngrams.idf[kept], bits=bits, jamo=False)
+    known = replace(learned.ngrams, buckets=buckets, idf=learned.ngrams.idf[kept], bits=bits, jamo=number > 2)
     weights = {**learned.weights, "ngrams.weight": learned.weights["ngrams.weight"][kept]}
     expected = predict_proba(replace(learned, ngrams=known, weights=weights), TEXTS)
-    later = ("bits", "jamo") if number == 1 else ("jamo",)
+    later = {1: ("bits", "jamo"), 2: ("jamo",), 3: ()}[number]
     with monkeypatch.context() as patch:
         arrays = {name: each for name, each in known.arrays().items() if name not in later}
         patch.setattr("yeoun.sealed.FORMAT", number)
@@ -90,7 +90,7 @@ def test_a_model_of_an_earlier_format_answers_as_it_did_and_stays_what_it_is(
     again = ModelBundle.load(tmp_path / "again")
     assert predict_proba(again, TEXTS).tobytes() == expected.tobytes()
     assert again.ngrams is not None
-    assert (again.ngrams.bits, again.ngrams.jamo) == (bits, False)
+    assert (again.ngrams.bits, again.ngrams.jamo) == (bits, number > 2)
 
 
 def test_a_loaded_model_knows_everything_the_saved_one_knew(

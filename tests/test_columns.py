@@ -12,7 +12,7 @@ import pytest
 from conftest import make_rows
 from test_user_files import LEARNING
 from yeoun import load
-from yeoun.data.columns import pick_text_column, with_message
+from yeoun.data.columns import pick_columns, pick_text_column, with_message
 from yeoun.data.readers import Row
 from yeoun.data.sources import read_texts
 from yeoun.data.tables import read_dataset
@@ -57,15 +57,47 @@ def test_a_column_is_missing_from_several(tickets: Path) -> None:
 
 
 def test_a_column_with_a_comma_in_its_name_is_one() -> None:
-    columns = ["title, text", "title", "text"]
-    assert pick_text_column(Path("some.csv"), columns, "title, text") == "title, text"
+    columns = ["title,text", "title", "text"]
+    assert pick_text_column(Path("some.csv"), columns, "title,text") == "title,text"
     row = Row(1, 2, dict(zip(columns, "abc", strict=True)))
-    assert with_message(row, "title, text") == row
+    assert with_message(row, "title,text") == row
+
+
+def test_names_are_taken_as_typed_or_without_their_blanks() -> None:
+    path = Path("some.csv")
+    assert pick_text_column(path, ["Subject", " body", "label"], "Subject, body") == "Subject, body"
+    assert pick_text_column(path, ["Subject", "body", "label"], " Subject , body") == "Subject,body"
+
+
+def test_a_name_of_several_words_is_no_end_of_the_head() -> None:
+    row = Row(1, 2, {"ticket id": "7", "제목": "환불", "body": "언제"})
+    message = with_message(row, "ticket id,제목,body").cells["ticket id,제목,body"]
+    assert message == "ticket-id: 7\n제목: 환불\n\n언제"
+    span = title_span(message)
+    assert span is not None
+    assert message[slice(*span)] == "환불"
+
+
+def test_the_label_is_guessed_beside_several_columns() -> None:
+    assert pick_columns(Path("some.csv"), ["category", "body", "team"], "category,body", None) == (
+        "category,body",
+        "team",
+    )
+
+
+def test_objects_need_not_all_have_a_title(tmp_path: Path) -> None:
+    path = tmp_path / "tickets.jsonl"
+    rows = [{"body": "a", "label": "x"}, {"subject": "b", "body": "c", "label": "y"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert list(read_dataset(path, "subject,body", "label").dataset.texts) == [
+        "subject: \n\na",
+        "subject: b\n\nc",
+    ]
 
 
 def test_a_row_without_its_last_column_is_no_message() -> None:
-    row = Row(1, 2, {"title": "a"})
-    assert with_message(row, "title,text") == row
+    row = with_message(Row(1, 2, {"title": "a"}), "title,text")
+    assert (row.cells, row.error) == ({}, "no column 'text'")
     whole = with_message(Row(1, 2, {"text": "b"}), "title,text")
     assert whole.cells["title,text"] == "title: \n\nb"
 

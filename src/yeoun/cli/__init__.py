@@ -163,7 +163,7 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--int8", action="store_true", help="also with 8-bit weights")
     export.add_argument("--force", action="store_true", help="replace FILE")
     export.add_argument("--check", metavar="SOURCE", help="rows to check on (else the built-in reviews)")
-    export.add_argument("--text", metavar="COLUMN", help="the text column of SOURCE")
+    export.add_argument("--text", metavar="COLUMN", help="the text column of SOURCE, or several")
     export.add_argument("--data-dir", metavar="DIR", help="a folder with the corpora's official files")
     _json(export)
 

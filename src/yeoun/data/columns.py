@@ -28,7 +28,10 @@ def pick_text_column(path: Path, columns: list[str], asked: str | None, other: s
     parts = _parts(columns, asked)
     if len(parts) < 2:
         return pick_column(path, columns, asked, TEXT_COLUMNS, "text", other)
-    return ",".join(pick_column(path, columns, part, (), "text") for part in parts)
+    needed = parts[-1:] if ".jsonl" in map(str.lower, path.suffixes) else parts  # each object has its own
+    for part in needed:
+        pick_column(path, columns, part, (), "text")
+    return ",".join(parts)
 
 
 def pick_column(
@@ -55,17 +58,24 @@ def pick_column(
 
 def with_message(row: Row, column: str) -> Row:
     """Return the row with a cell `column`, where that names several: a message of them (RFC 5322), a line
-    `name: value` for each, and below an empty one the last. A title (`text.titles`) is then read as one."""
+    `name: value` for each, and below an empty one the last, without which the row cannot be read. A title
+    (`text.titles`) is then read as one."""
     heads = column.split(",")
     body = heads.pop()
-    if column in row.cells or not heads or body not in row.cells:
+    if column in row.cells or not heads or row.error is not None:
         return row
-    lines = [f"{name}: {' '.join(row.cells.get(name, '').split())}" for name in heads]
+    if body not in row.cells:
+        return replace(row, cells={}, error=f"no column {body!r}")
+    lines = [f"{_joined(name, '-')}: {_joined(row.cells.get(name, ''), ' ')}" for name in heads]
     return replace(row, cells={**row.cells, column: "\n".join([*lines, "", row.cells[body]])})
+
+
+def _joined(text: str, by: str) -> str:
+    return by.join(text.split())
 
 
 def _parts(columns: Sequence[str], asked: str | None) -> list[str]:
     """Return the columns that `asked` names: itself, or several with commas between them."""
-    return (
-        [] if asked is None else [asked] if asked in columns else [part.strip() for part in asked.split(",")]
-    )
+    if asked is None or asked in columns:
+        return [] if asked is None else [asked]
+    return [part if part in columns else part.strip() for part in asked.split(",")]

@@ -94,9 +94,10 @@ def _read(
     row: Row, columns: tuple[str, str] | None, before: Sequence[str | list[str]]
 ) -> tuple[str, str | list[str]] | Row:
     """Return the text and the label or labels of a row; or the row, with what is wrong with it."""
+    if columns is not None:
+        row = with_message(row, columns[0])
     if row.error is not None or columns is None:
         return row
-    row = with_message(row, columns[0])
     label = _label(row.cells.get(columns[1], "").strip())
     if label == "":
         return replace(row, error=f"no label in column {columns[1]!r}")

@@ -37,8 +37,8 @@ def normalize(text: str, fold_repeats: int = 0) -> str:
 
 
 def plain(text: str) -> str:
-    """Return `text` normalised, in lower case, its white space made single spaces."""
-    return " ".join(normalize(text).lower().split())
+    """Return a normalised `text` in lower case, its white space made single spaces."""
+    return " ".join(text.lower().split())
 
 
 @cache

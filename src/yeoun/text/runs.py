@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .normalization import plain
+from .normalization import normalize, plain
 from .titles import title_span
 
 _BASE = np.uint64(0x0000_0101_0000_01B3)  # of the polynomials
@@ -61,11 +61,12 @@ class Lines(NamedTuple):
 def read_lines(texts: Iterable[str], jamo: bool) -> Lines:
     """Return the texts on lines. jamo: whether Hangul is read by its letters."""
     lines, titles, length = [], [], 0
-    for text in texts:
+    for text in map(normalize, texts):
         lines.append(f" {plain(text)} \n")
         if (span := title_span(text)) is not None:
-            first = length + len(plain(text[: span[0]])) + 1  # the blank in front of it
-            titles.append(slice(first, first + len(plain(text[slice(*span)])) + 2))
+            before = length + 1 + len(plain(text[: span[0]]))
+            title = len(plain(text[slice(*span)])) + text[span[0] - 1].isspace()
+            titles.append(slice(before, before + title + 1))
         length += len(lines[-1])
     codes = np.frombuffer("".join(lines).encode("utf-32-le"), np.uint32)
     character = np.arange(len(codes))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 _NAMES = "subject|title|제목"  # of the line whose value is one
-_VALUE = r"[^\n]*(?:\n[ \t]+\S[^\n]*)*"  # which goes on in lines that begin with a blank
-_OTHERS = rf"(?:(?!(?:{_NAMES}):)[^\s:]+:{_VALUE}\n)*"
-_TITLE = re.compile(rf"\s*{_OTHERS}(?:{_NAMES}):[ \t]+(\S{_VALUE})", re.IGNORECASE)
+_END = r"(?:\r\n?|\n)"  # of a line
+_VALUE = rf"[^\r\n]*(?:{_END}[ \t]+\S[^\r\n]*)*"  # which goes on in lines that begin with a blank
+_OTHERS = rf"(?:(?!(?:{_NAMES})[:：])[^\s:：]*[:：]{_VALUE}{_END})*"
+_TITLE = re.compile(rf"\s*{_OTHERS}(?:{_NAMES})[:：][^\S\r\n]*(?:{_END}[ \t]+)?(\S{_VALUE})", re.IGNORECASE)
 
 
 def title_span(text: str) -> tuple[int, int] | None:

@@ -160,10 +160,14 @@ def fit_scores(
     weight, bias = np.zeros((features.shape[1], scores), np.float32), np.zeros(scores, np.float32)
     if penalty is None:
         penalty = _PENALTY if scores <= 2 else _PENALTY_OF_MANY
-    parts = [(slice(None), features, 1.0)]
+    parts = [(slice(None), features, 1.0, 1.0)]
     if of_texts < features.shape[1]:
         texts, titles = slice(of_texts), slice(of_texts, None)
-        parts = [(texts, features[:, texts], 1.0), (titles, features[:, titles], _TITLES)]
+        titled = float((np.diff(features[:, titles].indptr) > 0).mean())
+        parts = [
+            (texts, features[:, texts], 1.0, 1.0),
+            (titles, features[:, titles], _TITLES, _TITLES * titled),  # a bias is of texts without one, too
+        ]
     for score in range(scores):
         if labels.ndim == 2:
             target = labels[:, score]
@@ -171,10 +175,10 @@ def fit_scores(
             target = (labels == (1 if scores == 1 else score)).astype(np.int64)
         counted = np.ones(len(labels), np.float32) if weights is None else weights
         counted = counted[:, score] if counted.ndim == 2 else counted
-        for columns, part, worth in parts:
+        for columns, part, worth, worth_of_bias in parts:
             found, shift = _fit(part, target, counted, penalty, share)
             weight[columns, score] = worth * found
-            bias[score] += worth * shift
+            bias[score] += worth_of_bias * shift
     return weight, bias
 
 
