@@ -82,6 +82,9 @@ def test_an_interrupted_run_goes_on_to_the_bytes_of_an_uninterrupted_one(
     assert ("are there already" in err) == (chunks > 0)
     assert (tmp_path / name).read_bytes() == (tmp_path / f"whole-{name}").read_bytes()
     assert not list(tmp_path.glob("*.partial")) + list(tmp_path.glob("*.progress"))
+    status, _, err = run_cli(*command, tmp_path / name, "--resume")
+    assert status == 1
+    assert "exists already, and no interrupted run is left to go on with" in err
 
 
 def test_a_run_killed_while_it_writes_goes_on_to_the_same_bytes(

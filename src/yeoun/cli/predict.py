@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> None:
         _kind(output)
     goes_on = options.resume and Path(f"{output}.progress").exists()  # also one that is to replace a file
     if output and output != "-" and Path(output).exists() and not options.force and not goes_on:
-        raise OutputError(f"{output}: exists already; choose another place or use --force")
+        finished = ", and no interrupted run is left to go on with" if options.resume else ""
+        raise OutputError(f"{output}: exists already{finished}; choose another place or use --force")
     rows, column, columns = _rows(options)
     bundle = ModelBundle.load(Path(options.bundle))
     if not output:
