@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..data.rows import Dataset
 from ..data.splits import first_rows
 from ..data.tables import Table
-from ..text.normalization import plain
+from ..text.normalization import normalize, plain
 from .similarity import Pairs, similar_pairs
 
 Places = npt.NDArray[np.int64]
@@ -69,7 +69,7 @@ class Examination:
     def first(self) -> Places:
         """The first place with the same text, but for case and white space, for each place; its own where the
         text is empty."""
-        first = first_rows(map(plain, self._texts()))
+        first = first_rows(map(plain, map(normalize, self._texts())))
         return np.where(self.is_empty, np.arange(len(first)), first)
 
     @cached_property
