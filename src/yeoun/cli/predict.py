@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.columns import pick_text_column, with_message
+from ..data.columns import pick_text_column, rows_have_own_columns, with_message
 from ..data.readers import Row, decode_line, read_rows
 from ..errors import DataError, OutputError, UsageError
 from .display import emit, in_words, note
@@ -70,7 +70,7 @@ def _rows(options: argparse.Namespace) -> tuple[Iterable[Row], str, list[str]]:
     if not options.text:
         note(f"text column {column!r}")
     columns = list(first.cells)
-    if ".jsonl" in map(str.lower, path.suffixes):  # each object may have columns of its own
+    if rows_have_own_columns(path):
         columns = list(dict.fromkeys(name for row in read_rows(path) for name in row.cells))
     return (with_message(row, column) for row in chain(before, rows)), column, columns
 

@@ -28,10 +28,15 @@ def pick_text_column(path: Path, columns: list[str], asked: str | None, other: s
     parts = _parts(columns, asked)
     if len(parts) < 2:
         return pick_column(path, columns, asked, TEXT_COLUMNS, "text", other)
-    needed = parts[-1:] if ".jsonl" in map(str.lower, path.suffixes) else parts  # each object has its own
+    needed = parts[-1:] if rows_have_own_columns(path) else parts
     for part in needed:
         pick_column(path, columns, part, (), "text")
     return ",".join(parts)
+
+
+def rows_have_own_columns(path: Path) -> bool:
+    """Return whether each row of the file may have columns of its own, as an object of JSON lines may."""
+    return ".jsonl" in map(str.lower, path.suffixes)
 
 
 def pick_column(

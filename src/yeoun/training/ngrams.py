@@ -162,11 +162,11 @@ def fit_scores(
         penalty = _PENALTY if scores <= 2 else _PENALTY_OF_MANY
     parts = [(slice(None), features, 1.0, 1.0)]
     if of_texts < features.shape[1]:
-        texts, titles = slice(of_texts), slice(of_texts, None)
-        titled = float((np.diff(features[:, titles].indptr) > 0).mean())
+        titles = features[:, of_texts:]
+        titled = float((np.diff(titles.indptr) > 0).mean())
         parts = [
-            (texts, features[:, texts], 1.0, 1.0),
-            (titles, features[:, titles], _TITLES, _TITLES * titled),  # a bias is of texts without one, too
+            (slice(of_texts), features[:, :of_texts], 1.0, 1.0),
+            (slice(of_texts, None), titles, _TITLES, _TITLES * titled),  # a bias is of texts without one, too
         ]
     for score in range(scores):
         if labels.ndim == 2:
