@@ -46,14 +46,14 @@ def test_a_label_all_of_whose_rows_are_withheld_is_not_held_to_be_impossible() -
     assert score_unseen(rows, TextConfig(), seed=0)[:3].min() > -2
 
 
-@pytest.mark.parametrize("adversarial", [0.0, 0.25])
-def test_what_others_are_sure_of_is_not_learned(adversarial: float) -> None:
+@pytest.mark.parametrize("twice", [{}, {"adversarial": 0.25}, {"consistency": 1.0}])
+def test_what_others_are_sure_of_is_not_learned(twice: dict[str, float]) -> None:
     rows = make_rows(16)
     indexer = TextIndexer.fit(rows.texts, TextConfig(minimum_count=1))
     store = TokenStore.of(indexer.index(rows.texts))
     network = TextClassifier(ModelConfig(hidden_size=4, embedding_size=4), indexer.vocabulary_size, 2)
     batch = collate(store, np.arange(16)[::-1].copy(), rows.targets)  # whose labels alternate
-    config = TrainConfig(adversarial=adversarial)
+    config = TrainConfig(**twice)
     sizes = []
     for trust in (0.0, 50.0):
         beside = (np.eye(2, dtype=np.float32)[rows.targets]) * np.float32(trust)

@@ -432,8 +432,8 @@ def test_the_same_seed_gives_the_same_model_also_after_a_cut(
 
     def go_on(watch: Callable[[Progress], None]) -> ModelBundle:
         rows, valid, config = make_rows(120), make_rows(60, seed=1), two_labels.configuration
-        folder = TrainingFolder.of(tmp_path / "model")
-        return fit(rows, config, valid, 3, "fp32", folder=folder, resume=True, watch=watch)
+        with TrainingFolder.of(tmp_path / "model") as folder:
+            return fit(rows, config, valid, 3, "fp32", folder=folder, resume=True, watch=watch)
 
     def cut(progress: Progress) -> None:
         if (progress.epoch, progress.step) == (1, 3):

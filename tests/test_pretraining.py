@@ -337,11 +337,12 @@ def test_pretraining_that_was_cut_ends_with_the_same_weights(
             raise KeyboardInterrupt
 
     for _ in range(3):
-        with pytest.raises(KeyboardInterrupt):
+        with folder, pytest.raises(KeyboardInterrupt):
             pretrain(texts, configuration(), folder=folder, resume=True, watch=watch)
-    resumed = pretrain(texts, configuration(), folder=folder, resume=True, watch=watch)
+    with folder:
+        resumed = pretrain(texts, configuration(), folder=folder, resume=True, watch=watch)
     assert resumed.checksum() == whole.checksum()
-    with pytest.raises(ResumeError, match="texts"):
+    with folder, pytest.raises(ResumeError, match="texts"):
         pretrain(texts[1:], configuration(), folder=folder, resume=True)
 
 
@@ -379,7 +380,8 @@ def test_a_removal_cut_anywhere_leaves_nothing_in_the_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
     folder = TrainingFolder.of(tmp_path / "model")
-    fit(make_rows(40), configuration(), folder=folder, unlabelled=ORDERED)
+    with folder:
+        fit(make_rows(40), configuration(), folder=folder, unlabelled=ORDERED)
 
     def some(path: Path, ignore_errors: bool = False) -> None:
         for each in sorted(p for p in path.rglob("*") if p.is_file())[:cut]:
@@ -391,8 +393,9 @@ def test_a_removal_cut_anywhere_leaves_nothing_in_the_way(
         patch.setattr("yeoun.training.state.shutil.rmtree", some)
         with pytest.raises(KeyboardInterrupt):
             folder.remove()
-    fit(make_rows(40), configuration(), folder=folder, resume=True, unlabelled=ORDERED)
-    folder.remove()
+    with folder:
+        fit(make_rows(40), configuration(), folder=folder, resume=True, unlabelled=ORDERED)
+        folder.remove()
     assert list(tmp_path.iterdir()) == []
 
 

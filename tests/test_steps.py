@@ -1,4 +1,5 @@
-"""What one training step does: where a text is shifted and how far, and which rows of the embedding move."""
+"""What one training step does: where a text is shifted and how far, how far two readings of it are apart, and
+which rows of the embedding move."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from yeoun.inference import torch_forward
 from yeoun.nn.classifier import TextClassifier
 from yeoun.training import loop
 from yeoun.training.fit import fit
-from yeoun.training.objective import adversary
+from yeoun.training.labels import learn_labels
+from yeoun.training.objective import adversary, disagreement
 from yeoun.training.optimization import (
     averaged,
     build_optimizer,
@@ -69,6 +71,36 @@ def test_padding_neither_moves_nor_counts_towards_the_shift() -> None:
     assert torch.equal(adversary(noisy, LENGTHS, 0.25), shift)
     assert (shift[:, 3] == 0).all()
     assert (shift[3:, 1] == 0).all()
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_two_readings_are_as_far_apart_as_their_divergences_say(weighed: bool) -> None:
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    labels, weights = torch.tensor([0, 1, 2] * 2), torch.tensor([0.5, 2.0, 0.5] * 2)
+    first, second = logits[:3].softmax(1), logits[3:].softmax(1)
+    both_ways = (first * (first / second).log() + second * (second / first).log()).sum(1)
+    wanted = (both_ways * weights[:3] if weighed else both_ways).mean() / 4
+    torch.testing.assert_close(disagreement(logits, labels, weights if weighed else None), wanted)
+
+
+def test_two_readings_of_one_score_or_of_several_labels_are_apart_as_those_of_two_classes() -> None:
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.zeros(6, dtype=torch.int64)
+    each = [disagreement(torch.stack([0 * score, score], 1), labels) for score in logits.T]
+    torch.testing.assert_close(disagreement(logits[:, :1], labels), each[0])
+    torch.testing.assert_close(disagreement(logits, labels.repeat(3, 1).T), torch.stack(each).mean())
+
+
+def test_two_readings_alike_teach_what_one_teaches() -> None:
+    model = network()
+    store = TokenStore(np.arange(2, 26, dtype=np.int32), np.arange(0, 25, 3))
+    batch = collate(store, np.arange(8), np.arange(8) % 2)
+    gradients = []
+    for consistency in (0.0, 5.0):
+        model.zero_grad()
+        learn_labels(model, TrainConfig(consistency=consistency), None)(batch, lambda: None)
+        gradients.append(model.head.weight.grad)
+    torch.testing.assert_close(*gradients)
 
 
 def network() -> TextClassifier:

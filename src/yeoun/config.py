@@ -184,6 +184,8 @@ class TrainConfig:
         that it learns what they leave open; alone it is then a little worse.
     adversarial: train each batch a second time, each embedded text shifted by this share of a token's norm
         in the direction that raises the loss most (Miyato et al. 2017); 0 does not.
+    consistency: read each batch twice, each time with other units dropped, and add to the loss so many times
+        how far the two answers of a row are apart (R-Drop, Liang et al. 2021); 0 reads it once.
     clip: largest norm of the gradient; 0 leaves it. weight_decay: of `adamw`, not on biases.
     label_smoothing: share of the target spread over all labels.
     class_weight: `balanced` weighs each row by how rare its label is; `none` weighs all alike.
@@ -207,6 +209,7 @@ class TrainConfig:
     average: float = 0.0
     beside_ngrams: bool = False
     adversarial: float = 0.0
+    consistency: float = 0.0
     clip: float = 1.0
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
@@ -231,6 +234,9 @@ class TrainConfig:
         require_one_of("train.select_by", self.select_by, ("loss", "accuracy", "last"))
         require_within("train.average", self.average, 0, 0.999999)
         require_within("train.adversarial", self.adversarial, 0, 10)
+        require_within("train.consistency", self.consistency, 0, 100)
+        if self.adversarial and self.consistency:
+            refuse("train.consistency", self.consistency, "0 beside train.adversarial, which reads twice")
         require_within("train.clip", self.clip, 0, 1e9)
         require_within("train.weight_decay", self.weight_decay, 0, 10)
         require_within("train.label_smoothing", self.label_smoothing, 0, 0.9)

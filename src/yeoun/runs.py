@@ -59,23 +59,23 @@ def carry_out(
 
     Raises ResumeError where what was cut is another run.
     """
-    state = TrainingFolder.of(path.with_suffix(""))
-    try:
-        bundle = fit(
-            train,
-            configuration,
-            valid,
-            seed=seed,
-            provenance=provenance,
-            folder=state,
-            resume=True,
-            watch=watch,
-        )
-    except ResumeError as error:
-        raise ResumeError(f"{error}; here: remove {state.path}") from None
-    result = tell(bundle)
-    write_result(path, result)
-    state.remove()
+    with TrainingFolder.of(path.with_suffix("")) as state:
+        try:
+            bundle = fit(
+                train,
+                configuration,
+                valid,
+                seed=seed,
+                provenance=provenance,
+                folder=state,
+                resume=True,
+                watch=watch,
+            )
+        except ResumeError as error:
+            raise ResumeError(f"{error}; here: remove {state.path}") from None
+        result = tell(bundle)
+        write_result(path, result)
+        state.remove()
     return result
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,8 @@ def train(folder: TrainingFolder | None, cut_after: int, config: Configuration, 
             raise CutError
 
     texts = make_rows(60, seed=1).texts if config.train.pretrain_epochs else ()
-    return fit(ROWS, config, seed=7, folder=folder, resume=resume, watch=watch, unlabelled=texts)
+    with folder or nullcontext():
+        return fit(ROWS, config, seed=7, folder=folder, resume=resume, watch=watch, unlabelled=texts)
 
 
 def same_weights(a: ModelBundle, b: ModelBundle) -> bool:
@@ -68,10 +70,11 @@ def same_weights(a: ModelBundle, b: ModelBundle) -> bool:
     [
         {},
         {"train__adversarial": 0.25},
+        {"train__consistency": 1.0},
         {"train__average": 0.9, "train__schedule": "plateau"},
         {"train__pretrain_epochs": 3, "train__beside_ngrams": True, "model__ngrams": True},
     ],
-    ids=["plain", "shifted", "averaged", "pretrained-beside-ngrams"],
+    ids=["plain", "shifted", "read-twice", "averaged", "pretrained-beside-ngrams"],
 )
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "keras-rmsprop"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -131,7 +134,7 @@ def test_resume_refuses_other_rows(tmp_path: Path) -> None:
     folder = TrainingFolder.of(tmp_path / "model")
     with pytest.raises(CutError):
         train(folder, 2, configuration(), resume=False)
-    with pytest.raises(ResumeError, match="data"):
+    with pytest.raises(ResumeError, match="data"), folder:
         fit(make_rows(121), configuration(), seed=7, folder=folder, resume=True)
 
 
@@ -143,6 +146,22 @@ def test_a_left_over_state_is_neither_used_nor_removed_unasked(tmp_path: Path) -
     with pytest.raises(OutputError, match="--resume"):
         train(folder, 0, configuration(), resume=False)
     assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks of this kind")
+@pytest.mark.parametrize("asked", [{"resume": True}, {"resume": False, "force": True}])
+def test_where_a_run_is_going_on_no_second_one_begins(tmp_path: Path, asked: dict[str, bool]) -> None:
+    def begin_another(progress: Progress) -> None:
+        before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+        with pytest.raises(OutputError, match="another process trains there"):
+            fit(ROWS, configuration(), seed=7, folder=TrainingFolder(folder.path), **asked)
+        assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+        raise CutError
+
+    with TrainingFolder.of(tmp_path / "model") as folder, pytest.raises(CutError):
+        fit(ROWS, configuration(), seed=7, folder=folder, watch=begin_another)
+    with folder:
+        fit(ROWS, configuration(), seed=7, folder=folder, **asked)
 
 
 def test_saves_come_at_least_every_minute_of_assumed_work_and_know_no_clock() -> None:

@@ -44,19 +44,20 @@ def run(options: argparse.Namespace) -> None:
             )
         note(f"{out} is whole already")
     else:
-        pretrained = pretrain(
-            texts,
-            configuration,
-            seed=options.seed,
-            precision=options.precision,
-            device=options.device,
-            provenance={"source": readable(options.source)},
-            folder=folder,
-            resume=options.resume,
-            force=options.force,
-            watch=TrainingDisplay(),
-        )
-        pretrained.save(out, folder.path / "pretrained", replace=options.force)
+        with folder:
+            pretrained = pretrain(
+                texts,
+                configuration,
+                seed=options.seed,
+                precision=options.precision,
+                device=options.device,
+                provenance={"source": readable(options.source)},
+                folder=folder,
+                resume=options.resume,
+                force=options.force,
+                watch=TrainingDisplay(),
+            )
+            pretrained.save(out, folder.path / "pretrained", replace=options.force)
     folder.remove()
     figures = pretrained.figures
     if options.json:

@@ -73,29 +73,30 @@ def run(options: argparse.Namespace) -> None:
         report(out, bundle, options.json)
         return
     note("the linear models first, then the network")
-    bundle = fit(
-        train,
-        configuration,
-        valid=valid,
-        unlabelled=unlabelled,
-        start=start,
-        seed=options.seed,
-        precision=options.precision,
-        device=options.device,
-        provenance={
-            "source": readable(options.source),
-            "valid": None if options.valid is None else readable(options.valid),
-            "unlabelled_source": None if options.unlabelled is None else readable(options.unlabelled),
-            "start_from": None if options.start_from is None else readable(options.start_from),
-            "name": readable(_name(options)),
-        },
-        folder=folder,
-        resume=options.resume,
-        force=options.force,
-        watch=TrainingDisplay(),
-    )
-    save_model(bundle, out, folder.path / "bundle", replace=options.force)
-    folder.remove()
+    with folder:
+        bundle = fit(
+            train,
+            configuration,
+            valid=valid,
+            unlabelled=unlabelled,
+            start=start,
+            seed=options.seed,
+            precision=options.precision,
+            device=options.device,
+            provenance={
+                "source": readable(options.source),
+                "valid": None if options.valid is None else readable(options.valid),
+                "unlabelled_source": None if options.unlabelled is None else readable(options.unlabelled),
+                "start_from": None if options.start_from is None else readable(options.start_from),
+                "name": readable(_name(options)),
+            },
+            folder=folder,
+            resume=options.resume,
+            force=options.force,
+            watch=TrainingDisplay(),
+        )
+        save_model(bundle, out, folder.path / "bundle", replace=options.force)
+        folder.remove()
     report(out, bundle, options.json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from ..inference import Floats, answer, to_probabilities, torch_forward
 from ..nn.classifier import TextClassifier
 from .combination import PULL, fit_scales
 from .loop import IndexedRows, Learn, Outcome, Score
-from .objective import adversary, count_hits, objective
+from .objective import adversary, count_hits, disagreement, objective
 
 _ENOUGH = 50  # validation rows
 
@@ -29,6 +30,8 @@ def learn_labels(
     others = None if beside is None else torch.from_numpy(beside)
 
     def learn(batch: Batch, draw: Callable[[], None]) -> Outcome:
+        if config.consistency:
+            batch = _twice(batch)
         assert batch.labels is not None
         device = network.embedding.weight.device
         token_ids, lengths, labels = (
@@ -41,7 +44,8 @@ def learn_labels(
             embedded.retain_grad()
         whole = network.read(embedded, lengths) + added
         loss = objective(whole, labels, config.label_smoothing, counted)
-        loss.backward()  # type: ignore[no-untyped-call]
+        apart = config.consistency and config.consistency * disagreement(whole, labels, counted)
+        (loss + apart).backward()  # type: ignore[no-untyped-call]
         if config.adversarial:
             draw()  # the same words and units are dropped again
             shifted = network.embed(token_ids, lengths)
@@ -52,6 +56,18 @@ def learn_labels(
         return Outcome(loss.item(), count_hits(whole, labels), len(labels))
 
     return learn
+
+
+def _twice(batch: Batch) -> Batch:
+    """Return the rows of `batch` and the same once more behind them."""
+    assert batch.labels is not None
+    return replace(
+        batch,
+        rows=np.tile(batch.rows, 2),
+        token_ids=np.tile(batch.token_ids, (2, 1)),
+        lengths=np.tile(batch.lengths, 2),
+        labels=np.concatenate([batch.labels, batch.labels]),
+    )
 
 
 def score_labels(valid: IndexedRows, configuration: Configuration, beside: Floats | None = None) -> Score:

@@ -29,6 +29,23 @@ def objective(logits: Tensor, labels: Tensor, smoothing: float, weights: Tensor 
     return losses.mean() if weights is None else (losses * weights).mean()
 
 
+def disagreement(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return how far the answers of two readings are apart, those of the first half of the rows and those of
+    the second: a quarter of the symmetric Kullback-Leibler divergence (nats), mean over the rows.
+
+    labels, weights: as of `objective`, which is the mean of both readings, so that what the paper weighs with
+    alpha against their sum is weighed alike here (R-Drop, Liang et al. 2021).
+    """
+    several = labels.dim() == 2 or logits.shape[1] == 1
+    probabilities = logits.sigmoid() if several else logits.softmax(1)
+    first, second = logits.chunk(2)
+    ours, theirs = probabilities.chunk(2)
+    apart = (ours - theirs) * (first - second)  # of a softmax summed over the classes, where its divisor goes
+    apart = apart if several else apart.sum(1)
+    counted = 1.0 if weights is None else weights.chunk(2)[0].view_as(apart)
+    return (apart * counted).mean() / 4
+
+
 def adversary(embedded: Tensor, lengths: Tensor, share: float) -> Tensor:
     """Return the shift of `embedded` [T, N, E] along its gradient: of each text, over all its steps together,
     `share` of the norm that one of its `lengths` [N] steps has (root mean square)."""

@@ -2,7 +2,7 @@
 
 `OUT.training/` holds `run.json` (what the run is), `tokenizer.json` (saved before the first step) and
 `state.safetensors` (weights, optimiser, best weights, progress), each written by one rename; `pretraining/`
-holds the state of that.
+holds the state of that. `lock` is held by the process that trains.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as tensor_bytes
@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 
 from ..config import TextConfig
 from ..errors import OutputError, ResumeError
-from ..files import write_durably
+from ..files import open_alone, write_durably
 from ..text.indexer import TextIndexer
 
 _ROWS = ("data", "validation", "unlabelled")  # what a configuration comes from is told first
@@ -51,16 +51,23 @@ class Progress:
 
 
 class TrainingFolder:
-    """`OUT.training`, the place of an unfinished run."""
+    """`OUT.training`, the place of an unfinished run: `with` it, one process alone trains there."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock: IO[bytes] | None = None
 
     @classmethod
     def of(cls, out: Path) -> TrainingFolder:
         """Return the folder that belongs to the output `out`; it need not exist."""
         out = out if out.name else out.absolute()
         return cls(out.with_name(out.name + ".training"))
+
+    def __enter__(self) -> TrainingFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._let_go()
 
     @property
     def pretraining(self) -> TrainingFolder:
@@ -71,7 +78,8 @@ class TrainingFolder:
         """Make the folder ready for the run `identity`, its tokeniser first.
 
         Raises ResumeError when it holds another run and `resume` is asked for, OutputError when it
-        exists and neither `resume` nor `force` is, or when it cannot be written.
+        exists and neither `resume` nor `force` is, when another process trains there, or when it cannot be
+        written.
         """
         self.check(identity, resume, force)
         if force and not resume:
@@ -82,19 +90,22 @@ class TrainingFolder:
             (self.path / "state.safetensors").unlink(missing_ok=True)  # of a run removed halfway
             shutil.rmtree(self.pretraining.path, ignore_errors=True)
             write_durably(self.path / "tokenizer.json", indexer.to_json().encode())
+            self._hold()
             write_durably(self.path / "run.json", json.dumps(identity, indent=2).encode())
         except OSError as error:
             self.remove()
             raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
 
     def check(self, identity: Mapping[str, Any], resume: bool, force: bool) -> None:
-        """Raise what `begin` would, and change nothing."""
+        """Raise what `begin` would, and change nothing but the lock of a run that is there."""
         if self.path.exists() and not resume and not force:
             raise OutputError(
                 f"{self.path}: left by an interrupted run; go on with --resume or start afresh with --force"
             )
         wanted = json.loads(json.dumps(identity))
         record = self.path / "run.json"
+        if record.exists():
+            self._hold()
         if record.exists() and resume:
             try:
                 found = dict(json.loads(record.read_bytes()))
@@ -106,6 +117,22 @@ class TrainingFolder:
                         f"{self.path}: its run has another {_difference(key, found, wanted)};"
                         " resume with the same data, settings and machine, or start afresh with --force"
                     )
+
+    def _hold(self) -> None:
+        """Keep other processes out. Raises OutputError where one is in, or the folder cannot be written."""
+        if self._lock is not None:
+            return
+        try:
+            self._lock = open_alone(self.path / "lock")
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
+        if self._lock is None:
+            raise OutputError(f"{self.path}: another process trains there; wait for it, or stop it")
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _damaged(self, error: Exception) -> ResumeError:
         return ResumeError(f"{self.path}: its state is damaged ({error}); start afresh with --force")
@@ -119,6 +146,7 @@ class TrainingFolder:
                 raise OutputError(
                     f"{self.path}: holds no training state; move it away or choose another place"
                 )
+            self._let_go()
             shutil.rmtree(gone, ignore_errors=True)
             self.path.rename(gone)  # at once, so that a removal cut halfway leaves nothing by this name
         shutil.rmtree(gone, ignore_errors=True)
