@@ -23,7 +23,7 @@ SEEDS = 3
 WITHOUT: dict[str, dict[str, Any]] = {
     "nothing": {},
     "n-grams": {"model.ngrams": False},
-    "shifted embeddings": {"train.adversarial": 0.0},
+    "the second reading": {"train.consistency": 0.0},
     "dropout on words": {"model.word_dropout": 0.0},
     "dropout on embeddings": {"model.embedding_dropout": 0.0},
     "both directions": {"model.bidirectional": False},
@@ -33,7 +33,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "both ends of long texts": {"text.truncate": "back"},
 }
 ONLY = {  # the other has none of it, or all
-    "shifted embeddings": "nsmc",
+    "the second reading": "nsmc",
     "dropout on words": "nsmc",
     "dropout on embeddings": "nsmc",
     "unigram subwords (bpe instead)": "nsmc",

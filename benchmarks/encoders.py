@@ -16,7 +16,7 @@ VALUES = {
     "model.hidden_size": 64,
     "model.ngrams": False,
     "train.epochs": 3,
-    "train.adversarial": 0.0,
+    "train.consistency": 0.0,
     "text.maximum_length": 200,
 }
 

@@ -185,8 +185,8 @@ def test_accurate_keeps_what_was_pretrained_where_rows_are_few_and_counts_texts_
     assert few.train.learning_rate * 10 == many.train.learning_rate
     assert resolve("accurate", rows(10_000, 20)).train.learning_rate * 2 == many.train.learning_rate
     for count in (10_000, 60_000):
-        shifts = [resolve(name, rows(count, 20)).train.adversarial for name in PRESETS]
-        assert shifts == [0.0, 0.0, 0.25]
+        asked = [resolve(name, rows(count, 20)).train for name in PRESETS]
+        assert [(train.adversarial, train.consistency) for train in asked] == [(0, 0), (0, 0), (0.25, 0)]
     little, much = (resolve("accurate", RowStatistics(300, 2, 8.0, 20.0, 0.0, n)) for n in (60_000, 70_000))
     assert (little.train.pretrain_epochs, much.train.pretrain_epochs) == (4, 2)
     assert (little.train.beside_ngrams, much.train.beside_ngrams) == (False, True)
@@ -196,7 +196,7 @@ def test_accurate_keeps_what_was_pretrained_where_rows_are_few_and_counts_texts_
     beside = [resolve("accurate", rows(19_999, classes)).train.beside_ngrams for classes in (3, 30, 31)]
     assert beside == [True, True, False]
     assert not resolve("accurate", rows(20_000, 20)).train.beside_ngrams
-    assert (few.train.adversarial, many.train.adversarial) == (0.0, 0.25)
+    assert (few.train.consistency, many.train.consistency) == (0.0, 2.0)
     assert few.model.dropout < many.model.dropout
     assert (few.train.beside_ngrams, many.train.beside_ngrams) == (True, False)
     schemes = [

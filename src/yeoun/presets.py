@@ -18,8 +18,9 @@ The rules, and why:
   are calibrated.
 - Unknown words are read as the average word, so that a text of none but these has no sure answer.
 - Noise: dropout on words, embeddings and outputs where there are rows enough to learn through it.
-- Epochs: fewer rows, more passes. Except in `fast`, each batch is learned from a second time, on shifted
-  embeddings: of two labels, and of more by what was pretrained, since else that brings nothing.
+- Epochs: fewer rows, more passes. Except in `fast`, each batch is read twice: of two labels with other units
+  dropped each time, both answers pulled together; of more labels, by what was pretrained, the second time on
+  shifted embeddings, since else that brings nothing.
 - Text first: `accurate`, and of two labels with 500 steps of text `balanced`, first learns from all texts,
   labelled or not, what a piece of a text says of its rest, in as many passes as come to 24,000 steps; one
   at least, and at most four, six of ten labels and more, and two over 500 steps of two labels where fewer
@@ -29,8 +30,8 @@ The rules, and why:
   as may be, since labels do not teach them. 50,000 rows and more teach labels in passes over a million rows,
   three to eight. Fewer shall not unteach what is there: half the learning rate and half the passes, of 3 to
   30 labels and fewer than 20,000 rows beside the n-grams (five more machines a label); of two labels after
-  500 steps a pass a tenth of the rate, three passes beside the n-grams, less noise and no shifted
-  embeddings. Fewer than 500 steps in all teach nothing and are left out.
+  500 steps a pass a tenth of the rate, three passes beside the n-grams, less noise and one reading. Fewer
+  than 500 steps in all teach nothing and are left out.
 - `accurate` reads more of long texts than `balanced`.
 """
 
@@ -53,6 +54,7 @@ from .errors import ConfigError
 
 _TOKENS_PER_WORD = {"words": 1.3, "unigram": 2.5, "characters": 6.5}
 _SPELLED = range(3, 31)  # labels
+_AGREEMENT = 2.0  # how much it counts that two readings of a text are answered alike
 _SHIFT = 0.25  # of a token's norm
 _STEPS, _FEWEST_STEPS = 24_000, 500  # of pretraining, at most and at least: 35 ms a step on one core
 _MANY_STEPS = 500  # in a pass over texts of two labels, from which on
@@ -127,7 +129,7 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
         "model.embedding_size": 128,
         "train.pretrain_epochs": passes,
         "train.pretrain_piece": _longest_piece(statistics),
-        "train.adversarial": _SHIFT,
+        "train.adversarial": 0.0 if statistics.classes <= 2 else _SHIFT,
     }
     if anew:
         wanted = round(_ROWS_ANEW / statistics.rows)
@@ -138,7 +140,7 @@ def _text_first(base: Configuration, statistics: RowStatistics) -> Configuration
         beside = {"train.beside_ngrams": statistics.classes in _SPELLED and statistics.rows < 20_000}
         return base.with_values(values | slower | beside)
     noise = {"model.dropout": 0.3, "model.embedding_dropout": 0.1, "model.word_dropout": 0.0}
-    slow = {"train.learning_rate": 2e-4, "train.epochs": 3, "train.adversarial": 0.0}
+    slow = {"train.learning_rate": 2e-4, "train.epochs": 3, "train.consistency": 0.0}
     return base.with_values(values | noise | slow | {"train.beside_ngrams": True})
 
 
@@ -173,8 +175,8 @@ def _lstm(
     effort: float,
     thorough: bool,
 ) -> Configuration:
-    """thorough: whether two labels are learned on shifted embeddings, too, and 3 to 30 told by n-grams of
-    characters, too."""
+    """thorough: whether texts of two labels are read twice, and 3 to 30 labels told by n-grams of characters,
+    too."""
     rows, korean = statistics.rows, statistics.is_korean
     words = rows * statistics.mean_words
     entries = rows // 4 if statistics.classes <= 2 else round(20 * words**0.5)
@@ -206,7 +208,7 @@ def _lstm(
         train=TrainConfig(
             batch_size=32 if not many else 64 if rows < 50_000 else 128,
             epochs=max(2, round(_passes(rows) * effort)),
-            adversarial=_SHIFT if thorough and statistics.classes <= 2 else 0.0,
+            consistency=_AGREEMENT if thorough and statistics.classes <= 2 else 0.0,
             validation_share=_validation_share(statistics),
             calibrate=True,
         ),
