@@ -27,8 +27,8 @@ The rules, and why:
   than 50,000 rows are to teach the labels gently, since then texts are learned by heart: a quarter of an
   hour on a core, more for millions of texts. The pieces have 16 tokens of two labels, 64 of ten and more,
   and else 32, since a word tells less of a topic. Its network has 128 units and its vocabulary is as large
-  as may be, since labels do not teach them. 50,000 rows and more teach labels in passes over a million rows,
-  three to eight. Fewer shall not unteach what is there: half the learning rate and half the passes, of 3 to
+  as may be, since labels do not teach them. 50,000 rows and more teach labels in three to eight passes, over
+  450,000 rows. Fewer shall not unteach what is there: half the learning rate and half the passes, of 3 to
   30 labels and fewer than 20,000 rows beside the n-grams (five more machines a label); of two labels after
   500 steps a pass a tenth of the rate, three passes beside the n-grams, less noise and one reading. Fewer
   than 500 steps in all teach nothing and are left out.
@@ -54,13 +54,13 @@ from .errors import ConfigError
 
 _TOKENS_PER_WORD = {"words": 1.3, "unigram": 2.5, "characters": 6.5}
 _SPELLED = range(3, 31)  # labels
-_AGREEMENT = 2.0  # how much it counts that two readings of a text are answered alike
+_AGREEMENT = 1.0  # how much it counts that two readings of a text are answered alike
 _SHIFT = 0.25  # of a token's norm
 _STEPS, _FEWEST_STEPS = 24_000, 500  # of pretraining, at most and at least: 35 ms a step on one core
 _MANY_STEPS = 500  # in a pass over texts of two labels, from which on
 _PASSES, _PASSES_OF_TOPICS, _PASSES_BEFORE_GENTLE = 4, 6, 2  # at most
 _ANEW = 50_000  # rows, from which on they teach the labels anew,
-_ROWS_ANEW, _EPOCHS_ANEW = 1_000_000, range(3, 9)  # in passes that come to so many rows
+_ROWS_ANEW, _EPOCHS_ANEW = 450_000, range(3, 9)  # in passes that come to so many rows
 _PIECE_OF_TWO, _PIECE, _PIECE_OF_TOPICS = 16, 32, 64  # tokens
 
 
