@@ -175,7 +175,7 @@ def test_many_rows_teach_labels_in_a_few_passes_after_text_alone() -> None:
     asked = [
         resolve("accurate", rows(count, mean=8.0, long=20.0)).train for count in (50_000, 200_000, 10**6)
     ]
-    assert [train.epochs for train in asked] == [8, 3, 3]
+    assert [(train.epochs, train.select_by) for train in asked] == [(8, "last"), (4, "last"), (3, "last")]
     assert [train.pretrain_epochs for train in asked] == [4, 4, 3]
     assert resolve("accurate", rows(49_999, mean=230.0)).train.pretrain_epochs == 2
 

@@ -48,13 +48,17 @@ class TextClassifier(nn.Module):
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
 
-    def embed(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return the vectors [T, N, E] (fp32) of `token_ids` [N, T], time first; of counts one step."""
+    def embed(
+        self, token_ids: Tensor, lengths: Tensor, most_words: float = 1.0, most_units: float = 1.0
+    ) -> Tensor:
+        """Return the vectors [T, N, E] (fp32) of `token_ids` [N, T], time first; of counts one step.
+
+        most_words, most_units: in training no larger shares are dropped of words and of their vectors."""
         if self.config.inputs == "counts":
             return weigh_counts(token_ids, lengths, self.embedding.weight).unsqueeze(0)
-        ids = word_dropout(token_ids.T, self.config.word_dropout, self.training)
+        ids = word_dropout(token_ids.T, min(most_words, self.config.word_dropout), self.training)
         embedded = functional.embedding(ids, self.embedding.weight, sparse=self.embedding.sparse)
-        return locked_dropout(embedded, self.config.embedding_dropout, self.training)
+        return locked_dropout(embedded, min(most_units, self.config.embedding_dropout), self.training)
 
     def steps(self, lengths: Tensor) -> Tensor:
         """Return how many steps of each row are read: its `lengths` [N], of counts one."""
