@@ -29,10 +29,10 @@ The rules, and why:
   and else 32, since a word tells less of a topic. Its network has 128 units and its vocabulary is as large
   as may be, since labels do not teach them. 50,000 rows and more teach labels in three to eight passes, which
   come to 750,000 rows, through more noise; the last is kept, which is the best beside the n-grams. Fewer
-  shall not unteach what is there: half the learning rate and half the passes, of 3 to 30 labels and fewer than
-  20,000 rows beside the n-grams (five more machines a label); of two labels after 500 steps a pass a tenth of
-  the rate, three passes beside the n-grams, less noise and one reading. Fewer than 500 steps in all teach
-  nothing and are left out.
+  shall not unteach what is there: half the learning rate and half the passes, of 3 to 30 labels and fewer
+  than 20,000 rows beside the n-grams (five more machines a label); of two labels after 500 steps a pass a
+  tenth of the rate, three passes beside the n-grams, less noise and one reading. Fewer than 500 steps in all
+  teach nothing and are left out.
 - `accurate` reads more of long texts than `balanced`.
 """
 
