@@ -2,7 +2,7 @@
 
 `OUT.training/` holds `run.json` (what the run is), `tokenizer.json` (saved before the first step) and
 `state.safetensors` (weights, optimiser, best weights, progress), each written by one rename; `pretraining/`
-holds the state of that. `lock` is held by the process that trains.
+holds the state of that. The process that trains holds `run.json`, so that no other one begins.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class TrainingFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock: IO[bytes] | None = None
+        self._held: IO[bytes] | None = None
 
     @classmethod
     def of(cls, out: Path) -> TrainingFolder:
@@ -90,14 +90,14 @@ class TrainingFolder:
             (self.path / "state.safetensors").unlink(missing_ok=True)  # of a run removed halfway
             shutil.rmtree(self.pretraining.path, ignore_errors=True)
             write_durably(self.path / "tokenizer.json", indexer.to_json().encode())
-            self._hold()
             write_durably(self.path / "run.json", json.dumps(identity, indent=2).encode())
         except OSError as error:
             self.remove()
             raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
+        self._hold()
 
     def check(self, identity: Mapping[str, Any], resume: bool, force: bool) -> None:
-        """Raise what `begin` would, and change nothing but the lock of a run that is there."""
+        """Raise what `begin` would, and change nothing; a run that is there is held from now on."""
         if self.path.exists() and not resume and not force:
             raise OutputError(
                 f"{self.path}: left by an interrupted run; go on with --resume or start afresh with --force"
@@ -120,19 +120,19 @@ class TrainingFolder:
 
     def _hold(self) -> None:
         """Keep other processes out. Raises OutputError where one is in, or the folder cannot be written."""
-        if self._lock is not None:
+        if self._held is not None:
             return
         try:
-            self._lock = open_alone(self.path / "lock")
+            self._held = open_alone(self.path / "run.json")
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
-        if self._lock is None:
+        if self._held is None:
             raise OutputError(f"{self.path}: another process trains there; wait for it, or stop it")
 
     def _let_go(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def _damaged(self, error: Exception) -> ResumeError:
         return ResumeError(f"{self.path}: its state is damaged ({error}); start afresh with --force")
