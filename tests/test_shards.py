@@ -15,6 +15,7 @@ from yeoun.config import ModelConfig
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.pooling import POOLINGS
 from yeoun.nn.shards import SMALLEST, by_rows, cores_for_shards
+from yeoun.nn.two_views import Guesses, TwoViewModel
 
 ROWS, VOCABULARY = 3 * SMALLEST + 5, 40
 ENCODERS = ("rnn", "lstm", "gru", "convolution")
@@ -151,6 +152,25 @@ def test_cores_given_to_shards_twice_are_the_same() -> None:
         assert torch.get_num_threads() == 1
         by_rows(sums, torch.zeros(2, ROWS, 3), torch.ones(ROWS), [])
     assert len(seen) == torch.get_num_threads() == threads
+
+
+def test_divided_pieces_guess_the_same_and_give_the_same_gradients() -> None:
+    network, token_ids, lengths = network_and_rows(dropout=0.0)
+    model = TwoViewModel(network, torch.arange(1.0, 9.0)).eval()
+    rest = torch.rand(ROWS, 8).softmax(1) * (torch.arange(ROWS) % 3 > 0).unsqueeze(1)
+
+    class Guessing(nn.Module):
+        def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+            found.append(model.guess(token_ids, lengths, rest))
+            return found[-1].loss
+
+    found: list[Guesses] = []
+    together, divided = on_one_thread(Guessing(), token_ids, lengths), Guessing()(token_ids, lengths)
+    torch.testing.assert_close(divided, together)
+    assert found[0][1:] == found[1][1:]
+    learned = [p for name, p in model.named_parameters() if p.requires_grad and "head" not in name]
+    for one, other in zip(*(torch.autograd.grad(loss, learned) for loss in (together, divided)), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_rows_that_do_not_divide_evenly_are_all_read() -> None:
