@@ -20,7 +20,7 @@ from ..data.tokens import TokenStore
 from ..errors import ConfigError, DataError
 from ..nn.classifier import TextClassifier
 from ..nn.shards import cores_for_shards
-from ..nn.two_views import Guesses, TwoViewModel
+from ..nn.two_views import Guesses, Rest, TwoViewModel
 from ..pretrained import Pretrained
 from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
@@ -178,9 +178,9 @@ class Pieces:
         ends = counts.cumsum()
         return cls(texts.cut(counts), np.repeat(ends - counts, counts), np.repeat(ends, counts))
 
-    def rest(self, pieces: Ints, targets: Targets) -> npt.NDArray[np.float32]:
-        """Return the shares of the targets in the texts of `pieces` [N] beside these pieces, float32
-        [N, K], by the roots of their counts and by their weights."""
+    def rest(self, pieces: Ints, targets: Targets) -> tuple[Ints, npt.NDArray[np.float32], Ints]:
+        """Return the targets in the texts of `pieces` [N] beside these pieces, what `nn.two_views.Rest` is
+        made of: their shares by the roots of their counts and by their weights."""
         offsets, choices = self.store.offsets, len(targets.counts)
         starts, ends = offsets[self.first[pieces]], offsets[self.last[pieces]]
         source, _ = ragged(starts, ends - starts)
@@ -190,9 +190,11 @@ class Pieces:
             begins, text = source[place], row[place]
             is_own = (begins + length > offsets[pieces][text]) & (begins < offsets[pieces + 1][text])
             found.append((text * choices + number)[~is_own])
-        counts = np.bincount(np.concatenate(found), minlength=len(pieces) * choices)
-        roots = np.sqrt(counts, dtype=np.float32).reshape(len(pieces), choices) * targets.weights
-        return np.asarray(roots / np.maximum(roots.sum(1, keepdims=True), 1e-6), np.float32)
+        keys, counts = np.unique(np.concatenate(found), return_counts=True)
+        text, number = np.divmod(keys, choices)
+        roots = np.sqrt(counts) * targets.weights[number]
+        shares = roots / np.bincount(text, roots, len(pieces))[text]
+        return number, shares.astype(np.float32), np.bincount(text, minlength=len(pieces))
 
 
 def learn_to_guess(model: TwoViewModel, pieces: Pieces, targets: Targets) -> Learn:
@@ -227,8 +229,9 @@ def score_guesses(held_out: Pieces, targets: Targets) -> Score:
 
 def _guess(model: TwoViewModel, batch: Batch, pieces: Pieces, targets: Targets) -> Guesses:
     device = model.scores.weight.device
-    read = (batch.token_ids, batch.lengths, pieces.rest(batch.rows, targets))
-    return model.guess(*(torch.from_numpy(array).to(device) for array in read))
+    read = (batch.token_ids, batch.lengths, *pieces.rest(batch.rows, targets))
+    token_ids, lengths, *rest = (torch.from_numpy(array).to(device) for array in read)
+    return model.guess(token_ids, lengths, Rest(*rest))
 
 
 def pretraining_figures(run: Run, texts: TokenStore) -> dict[str, float | None]:
