@@ -15,7 +15,7 @@ from yeoun.config import ModelConfig
 from yeoun.nn.classifier import TextClassifier
 from yeoun.nn.pooling import POOLINGS
 from yeoun.nn.shards import SMALLEST, by_rows, cores_for_shards
-from yeoun.nn.two_views import Guesses, Rest, TwoViewModel
+from yeoun.nn.two_views import Guesses, TwoViewModel
 
 ROWS, VOCABULARY = 3 * SMALLEST + 5, 40
 ENCODERS = ("rnn", "lstm", "gru", "convolution")
@@ -157,13 +157,12 @@ def test_cores_given_to_shards_twice_are_the_same() -> None:
 def test_divided_pieces_guess_the_same_and_give_the_same_gradients() -> None:
     network, token_ids, lengths = network_and_rows(dropout=0.0)
     model = TwoViewModel(network, torch.arange(1.0, 9.0)).eval()
-    counts = torch.arange(ROWS) % 3
-    numbers = torch.cat([torch.randperm(8)[:count] for count in counts.tolist()])
-    rest = Rest(numbers, torch.ones(len(numbers)) / counts.repeat_interleave(counts), counts)
+    rest = torch.stack([torch.randperm(8)[:3] for _ in range(ROWS)])
+    shares = torch.rand(ROWS, 3).softmax(1) * (torch.arange(ROWS) % 3 > 0).unsqueeze(1)
 
     class Guessing(nn.Module):
         def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
-            found.append(model.guess(token_ids, lengths, rest))
+            found.append(model.guess(token_ids, lengths, rest, shares))
             return found[-1].loss
 
     found: list[Guesses] = []

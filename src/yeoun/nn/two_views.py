@@ -23,22 +23,6 @@ _DROPOUT = 0.2
 _MOST_WORDS, _MOST_UNITS = 0.1, 0.2  # that are dropped, whatever labels are to be learned through
 
 
-class Rest(NamedTuple):
-    """The n-grams of the rests of N texts, ragged. numbers: int64 [M], those of the first text, then of the
-    second, ... , none of them twice. shares: float32 [M], above 0, of each text adding up to 1. counts: int64
-    [N], how many each text has."""
-
-    numbers: Tensor
-    shares: Tensor
-    counts: Tensor
-
-    def of(self, rows: Tensor) -> Rest:
-        """Return those of `rows`, int64, which follow each other."""
-        counts, begin = self.counts[rows], int(self.counts[: int(rows[0])].sum())
-        some = slice(begin, begin + int(counts.sum()))
-        return Rest(self.numbers[some], self.shares[some], counts)
-
-
 class Guesses(NamedTuple):
     """loss: the mean over the guesses (nats an n-gram), which has the gradient. right: of how many pieces
     the likeliest n-gram is one of the rest. guesses: of how many pieces the rest has n-grams to guess."""
@@ -64,18 +48,21 @@ class TwoViewModel(nn.Module):
         with torch.no_grad():
             self.scores.bias.copy_((frequencies / frequencies.sum()).log())
 
-    def guess(self, token_ids: Tensor, lengths: Tensor, rest: Rest) -> Guesses:
+    def guess(self, token_ids: Tensor, lengths: Tensor, rest: Tensor, shares: Tensor) -> Guesses:
         """Return how well the n-grams of the rest are guessed from pieces `token_ids` [N, T], of which row
-        n has `lengths[n]`."""
+        n has `lengths[n]`. rest: int64 [N, W], these n-grams, none of them twice. shares: float32 [N, W],
+        those of a row adding up to 1; 0 for an n-gram that is not there."""
         embedded = self.network.embed(token_ids, lengths, _MOST_WORDS, _MOST_UNITS)
         read = self.network.summarize(embedded, lengths)
         rows = torch.arange(len(read), device=read.device)
         learned = (*self.narrow.parameters(), *self.scores.parameters())
-        told = by_rows(lambda some, which: self._told(some[0], rest.of(which)), read[None], rows, learned)
-        guesses = int((rest.counts > 0).sum())
+        told = by_rows(
+            lambda some, which: self._told(some[0], rest[which], shares[which]), read[None], rows, learned
+        )
+        guesses = int(shares.any(1).sum())
         return Guesses(told[:, 0].sum() / max(1, guesses), int(told[:, 1].sum()), guesses)
 
-    def _told(self, read: Tensor, rest: Rest) -> Tensor:
+    def _told(self, read: Tensor, rest: Tensor, shares: Tensor) -> Tensor:
         """Return the loss of each piece, `read` [N, D], and whether its likeliest n-gram is one of the rest,
         [N, 2]."""
         precision = DTYPES[self.network.precision]
@@ -83,9 +70,8 @@ class TwoViewModel(nn.Module):
         # The largest product of all; in bf16 it takes a third of the time.
         weight, bias = self.scores.weight.to(precision), self.scores.bias
         scores = functional.linear(told_from.to(precision), weight).float() + bias
-        piece = torch.arange(len(read), device=read.device).repeat_interleave(rest.counts)
-        of_rest = scores[piece, rest.numbers]
-        told = torch.segment_reduce(of_rest * rest.shares, "sum", lengths=rest.counts, initial=0)
-        best = torch.segment_reduce(of_rest.detach(), "max", lengths=rest.counts, initial=-torch.inf)
-        losses = torch.where(rest.counts > 0, scores.logsumexp(1) - told, scores.new_zeros(()))
-        return torch.stack([losses, (best >= scores.amax(1)).to(losses.dtype)], 1)
+        of_rest, is_there = scores.gather(1, rest), shares > 0
+        losses = scores.logsumexp(1) - (of_rest * shares).sum(1)
+        losses = torch.where(is_there.any(1), losses, scores.new_zeros(()))
+        right = of_rest.masked_fill(~is_there, -torch.inf).amax(1) >= scores.amax(1)
+        return torch.stack([losses, right.to(losses.dtype)], 1)

@@ -20,7 +20,7 @@ from ..data.tokens import TokenStore
 from ..errors import ConfigError, DataError
 from ..nn.classifier import TextClassifier
 from ..nn.shards import cores_for_shards
-from ..nn.two_views import Guesses, Rest, TwoViewModel
+from ..nn.two_views import Guesses, TwoViewModel
 from ..pretrained import Pretrained
 from ..text.indexer import TextIndexer
 from ..text.morphemes import ANALYZERS, analyzer
@@ -178,9 +178,9 @@ class Pieces:
         ends = counts.cumsum()
         return cls(texts.cut(counts), np.repeat(ends - counts, counts), np.repeat(ends, counts))
 
-    def rest(self, pieces: Ints, targets: Targets) -> tuple[Ints, npt.NDArray[np.float32], Ints]:
-        """Return the targets in the texts of `pieces` [N] beside these pieces, what `nn.two_views.Rest` is
-        made of: their shares by the roots of their counts and by their weights."""
+    def rest(self, pieces: Ints, targets: Targets) -> tuple[Ints, npt.NDArray[np.float32]]:
+        """Return the targets in the texts of `pieces` [N] beside these pieces, int64 [N, W], and their shares
+        by the roots of their counts and by their weights, float32 [N, W], 0 behind the last."""
         offsets, choices = self.store.offsets, len(targets.counts)
         starts, ends = offsets[self.first[pieces]], offsets[self.last[pieces]]
         source, _ = ragged(starts, ends - starts)
@@ -193,8 +193,13 @@ class Pieces:
         keys, counts = np.unique(np.concatenate(found), return_counts=True)
         text, number = np.divmod(keys, choices)
         roots = np.sqrt(counts) * targets.weights[number]
-        shares = roots / np.bincount(text, roots, len(pieces))[text]
-        return number, shares.astype(np.float32), np.bincount(text, minlength=len(pieces))
+        different = np.bincount(text, minlength=len(pieces))
+        place = np.arange(len(text)) - (different.cumsum() - different)[text]
+        rest = np.zeros((len(pieces), max(1, different.max(initial=0))), np.int64)
+        shares = np.zeros(rest.shape, np.float32)
+        rest[text, place] = number
+        shares[text, place] = roots / np.bincount(text, roots, len(pieces))[text]
+        return rest, shares
 
 
 def learn_to_guess(model: TwoViewModel, pieces: Pieces, targets: Targets) -> Learn:
@@ -230,8 +235,7 @@ def score_guesses(held_out: Pieces, targets: Targets) -> Score:
 def _guess(model: TwoViewModel, batch: Batch, pieces: Pieces, targets: Targets) -> Guesses:
     device = model.scores.weight.device
     read = (batch.token_ids, batch.lengths, *pieces.rest(batch.rows, targets))
-    token_ids, lengths, *rest = (torch.from_numpy(array).to(device) for array in read)
-    return model.guess(token_ids, lengths, Rest(*rest))
+    return model.guess(*(torch.from_numpy(array).to(device) for array in read))
 
 
 def pretraining_figures(run: Run, texts: TokenStore) -> dict[str, float | None]:
