@@ -191,14 +191,14 @@ class Pieces:
             is_own = (begins + length > offsets[pieces][text]) & (begins < offsets[pieces + 1][text])
             found.append((text * choices + number)[~is_own])
         keys, counts = np.unique(np.concatenate(found), return_counts=True)
-        text, number = np.divmod(keys, choices)
+        piece, number = np.divmod(keys, choices)
         roots = np.sqrt(counts) * targets.weights[number]
-        different = np.bincount(text, minlength=len(pieces))
-        place = np.arange(len(text)) - (different.cumsum() - different)[text]
+        different = np.bincount(piece, minlength=len(pieces))
+        place = np.arange(len(piece)) - (different.cumsum() - different)[piece]
         rest = np.zeros((len(pieces), max(1, different.max(initial=0))), np.int64)
         shares = np.zeros(rest.shape, np.float32)
-        rest[text, place] = number
-        shares[text, place] = roots / np.bincount(text, roots, len(pieces))[text]
+        rest[piece, place] = number
+        shares[piece, place] = roots / np.bincount(piece, roots, len(pieces))[piece]
         return rest, shares
 
 
