@@ -230,6 +230,24 @@ def test_the_loss_is_the_cross_entropy_of_the_shares_and_leaves_out_empty_rests(
     assert found.right == int((rest[[0, 2]].gather(1, scores.argmax(1, keepdim=True)) > 0).sum())
 
 
+def test_pretraining_drops_no_more_than_a_tenth_of_the_words_and_a_fifth_of_their_units() -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(hidden_size=4, embedding_size=50, embedding_dropout=0.9, word_dropout=0.9)
+    model = TwoViewModel(TextClassifier(config, 30, 2), torch.arange(1.0, 9.0)).train()
+    with torch.no_grad():
+        model.network.embedding.weight.fill_(1.0)[
+            1
+        ] = -1.0  # the unknown word, which stands for a dropped one
+    seen = []
+    model.network.summarize = lambda embedded, lengths: seen.append(embedded) or torch.zeros(200, 16)  # type: ignore[assignment, func-returns-value]
+    model.guess(
+        torch.full((200, 20), 5), torch.full((200,), 20), NGRAMS.expand(200, 8), torch.ones(200, 8) / 8
+    )
+    (embedded,) = seen
+    assert 0.15 < (embedded == 0).float().mean() < 0.25
+    assert 0.08 < (embedded < 0).float().sum() / (embedded != 0).float().sum() < 0.12
+
+
 def test_where_no_rest_has_anything_to_guess_nothing_is_learned() -> None:
     model = two_views()
     ids, lengths = torch.randint(2, 30, (3, 6)), torch.tensor([6, 4, 2])

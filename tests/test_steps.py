@@ -23,7 +23,7 @@ from yeoun.nn.classifier import TextClassifier
 from yeoun.training import loop
 from yeoun.training.fit import fit
 from yeoun.training.labels import learn_labels
-from yeoun.training.objective import adversary, disagreement
+from yeoun.training.objective import adversary, disagreement, objective
 from yeoun.training.optimization import (
     averaged,
     build_optimizer,
@@ -89,6 +89,28 @@ def test_two_readings_of_one_score_or_of_several_labels_are_apart_as_those_of_tw
     each = [disagreement(torch.stack([0 * score, score], 1), labels) for score in logits.T]
     torch.testing.assert_close(disagreement(logits[:, :1], labels), each[0])
     torch.testing.assert_close(disagreement(logits, labels.repeat(3, 1).T), torch.stack(each).mean())
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_two_readings_teach_their_labels_and_to_agree(weighed: bool) -> None:
+    config = ModelConfig(hidden_size=4, embedding_size=WIDTH, dropout=0.5, word_dropout=0.3)
+    model = TextClassifier(config, 30, 2).train()
+    store, labels = TokenStore(np.arange(2, 26, dtype=np.int32), np.arange(0, 25, 3)), np.arange(8) % 2
+    weights = torch.linspace(0.5, 1.5, 8) if weighed else None
+    batch = collate(store, np.array([5, 0, 7]), labels)
+    torch.manual_seed(1)
+    learn_labels(model, TrainConfig(consistency=3.0), weights)(batch, lambda: None)
+    gradient = model.head.weight.grad
+    ids, lengths, twice = (
+        torch.from_numpy(batch.token_ids),
+        torch.from_numpy(batch.lengths),
+        batch.rows.tolist() * 2,
+    )
+    torch.manual_seed(1)
+    logits = model(ids.repeat(2, 1), lengths.repeat(2))
+    truth, counted = torch.from_numpy(labels)[twice], None if weights is None else weights[twice]
+    wanted = objective(logits, truth, 0.0, counted) + 3.0 * disagreement(logits, truth, counted)
+    torch.testing.assert_close(gradient, torch.autograd.grad(wanted, model.head.weight)[0])
 
 
 def test_two_readings_alike_teach_what_one_teaches() -> None:

@@ -9,7 +9,7 @@ from typing import IO
 
 try:
     import fcntl
-except ImportError:  # not on Windows, which locks what is open for writing by itself
+except ImportError:  # on Windows, where nothing is held
     fcntl = None  # type: ignore[assignment]
 
 

@@ -57,7 +57,7 @@ def carry_out(
 ) -> Result:
     """Return what `tell` says of the model trained now, or further where it was cut, and write it to `path`.
 
-    Raises ResumeError where what was cut is another run.
+    Raises ResumeError where what was cut is another run, OutputError where it is going on elsewhere.
     """
     with TrainingFolder.of(path.with_suffix("")) as state:
         try:

@@ -149,19 +149,26 @@ def test_a_left_over_state_is_neither_used_nor_removed_unasked(tmp_path: Path) -
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks of this kind")
-@pytest.mark.parametrize("asked", [{"resume": True}, {"resume": False, "force": True}])
+@pytest.mark.parametrize("asked", [{}, {"resume": True}, {"force": True}])
 def test_where_a_run_is_going_on_no_second_one_begins(tmp_path: Path, asked: dict[str, bool]) -> None:
     def begin_another(progress: Progress) -> None:
         before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
-        with pytest.raises(OutputError, match="another process trains there"):
+        with pytest.raises(OutputError, match="a run is going on there"):
             fit(ROWS, configuration(), seed=7, folder=TrainingFolder(folder.path), **asked)
+        with pytest.raises(OutputError, match="a run is going on there"):
+            TrainingFolder(folder.path).remove()
         assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
         raise CutError
 
     with TrainingFolder.of(tmp_path / "model") as folder, pytest.raises(CutError):
         fit(ROWS, configuration(), seed=7, folder=folder, watch=begin_another)
     with folder:
-        fit(ROWS, configuration(), seed=7, folder=folder, **asked)
+        fit(ROWS, configuration(), seed=7, folder=folder, force=True)
+        second = TrainingFolder(folder.path)
+        with pytest.raises(OutputError, match="a run is going on there"):
+            second.remove()
+    second.remove()
+    assert not folder.path.exists()
 
 
 def test_saves_come_at_least_every_minute_of_assumed_work_and_know_no_clock() -> None:

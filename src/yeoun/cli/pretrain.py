@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> None:
             raise ResumeError(
                 f"{out}: whole already, of other {other[0]}; choose another place or use --force"
             )
+        folder.remove()
         note(f"{out} is whole already")
     else:
         with folder:
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
                 watch=TrainingDisplay(),
             )
             pretrained.save(out, folder.path / "pretrained", replace=options.force)
-    folder.remove()
+            folder.remove()
     figures = pretrained.figures
     if options.json:
         emit({"out": str(out), **figures})

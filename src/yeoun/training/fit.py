@@ -56,7 +56,7 @@ def fit(
 
     Raises DataError for rows that cannot be learned from; ConfigError for a device or precision that is not
     there, and for a configuration that does not go with the rows, texts or start; OutputError for a folder in
-    the way; ResumeError for a state of another run.
+    the way, or in which a run is going on; ResumeError for a state of another run.
     """
     _require_fitting(train, configuration, valid, unlabelled, start)
     device = resolve_device(device)

@@ -31,7 +31,8 @@ def objective(logits: Tensor, labels: Tensor, smoothing: float, weights: Tensor 
 
 def disagreement(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return how far the answers of two readings are apart, those of the first half of the rows and those of
-    the second: a quarter of the symmetric Kullback-Leibler divergence (nats), mean over the rows.
+    the second: a quarter of the symmetric Kullback-Leibler divergence (nats), mean over the rows, and over
+    several labels of a row.
 
     labels, weights: as of `objective`, which is the mean of both readings, so that what the paper weighs with
     alpha against their sum is weighed alike here (R-Drop, Liang et al. 2021).
@@ -40,7 +41,9 @@ def disagreement(logits: Tensor, labels: Tensor, weights: Tensor | None = None) 
     probabilities = logits.sigmoid() if several else logits.softmax(1)
     first, second = logits.chunk(2)
     ours, theirs = probabilities.chunk(2)
-    apart = (ours - theirs) * (first - second)  # of a softmax summed over the classes, where its divisor goes
+    apart = (ours - theirs) * (
+        first - second
+    )  # whose normaliser cancels, since the probabilities add up to 1
     apart = apart if several else apart.sum(1)
     counted = 1.0 if weights is None else weights.chunk(2)[0].view_as(apart)
     return (apart * counted).mean() / 4

@@ -2,12 +2,13 @@
 
 `OUT.training/` holds `run.json` (what the run is), `tokenizer.json` (saved before the first step) and
 `state.safetensors` (weights, optimiser, best weights, progress), each written by one rename; `pretraining/`
-holds the state of that. The process that trains holds `run.json`, so that no other one begins.
+holds the state of that. A run that is going on has `run.json` locked, so that no other one begins.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -51,7 +52,8 @@ class Progress:
 
 
 class TrainingFolder:
-    """`OUT.training`, the place of an unfinished run: `with` it, one process alone trains there."""
+    """`OUT.training`, the place of an unfinished run. A run goes on `with` it, which keeps other runs out
+    where files can be locked (not on Windows)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -77,9 +79,8 @@ class TrainingFolder:
     def begin(self, identity: Mapping[str, Any], indexer: TextIndexer, resume: bool, force: bool) -> None:
         """Make the folder ready for the run `identity`, its tokeniser first.
 
-        Raises ResumeError when it holds another run and `resume` is asked for, OutputError when it
-        exists and neither `resume` nor `force` is, when another process trains there, or when it cannot be
-        written.
+        Raises ResumeError when it holds another run and `resume` is asked for, OutputError when it exists and
+        neither `resume` nor `force` is, when a run is going on there, or when it cannot be written.
         """
         self.check(identity, resume, force)
         if force and not resume:
@@ -98,14 +99,14 @@ class TrainingFolder:
 
     def check(self, identity: Mapping[str, Any], resume: bool, force: bool) -> None:
         """Raise what `begin` would, and change nothing; a run that is there is held from now on."""
+        record = self.path / "run.json"
+        if record.exists():
+            self._hold()
         if self.path.exists() and not resume and not force:
             raise OutputError(
                 f"{self.path}: left by an interrupted run; go on with --resume or start afresh with --force"
             )
         wanted = json.loads(json.dumps(identity))
-        record = self.path / "run.json"
-        if record.exists():
-            self._hold()
         if record.exists() and resume:
             try:
                 found = dict(json.loads(record.read_bytes()))
@@ -119,15 +120,17 @@ class TrainingFolder:
                     )
 
     def _hold(self) -> None:
-        """Keep other processes out. Raises OutputError where one is in, or the folder cannot be written."""
-        if self._held is not None:
-            return
+        """Keep other runs out. Raises OutputError where one is going on, or the folder cannot be written."""
+        record = self.path / "run.json"
         try:
-            self._held = open_alone(self.path / "run.json")
+            if self._held is not None and os.path.samestat(os.fstat(self._held.fileno()), record.stat()):
+                return
+            self._let_go()  # of a run that was removed
+            self._held = open_alone(record)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
         if self._held is None:
-            raise OutputError(f"{self.path}: another process trains there; wait for it, or stop it")
+            raise OutputError(f"{self.path}: a run is going on there; wait for it, or stop it")
 
     def _let_go(self) -> None:
         if self._held is not None:
@@ -138,7 +141,8 @@ class TrainingFolder:
         return ResumeError(f"{self.path}: its state is damaged ({error}); start afresh with --force")
 
     def remove(self) -> None:
-        """Delete the folder, if it is there. Raises OutputError when it holds something else."""
+        """Delete the folder, if it is there. Raises OutputError when it holds something else, or a run is
+        going on there."""
         gone = self.path.with_name(self.path.name + ".removed")
         if self.path.exists():
             names = {path.name for path in self.path.iterdir()}
@@ -146,7 +150,9 @@ class TrainingFolder:
                 raise OutputError(
                     f"{self.path}: holds no training state; move it away or choose another place"
                 )
-            self._let_go()
+            if "run.json" in names:
+                self._hold()
+            self._let_go()  # since what is open cannot be renamed everywhere
             shutil.rmtree(gone, ignore_errors=True)
             self.path.rename(gone)  # at once, so that a removal cut halfway leaves nothing by this name
         shutil.rmtree(gone, ignore_errors=True)
