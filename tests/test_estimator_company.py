@@ -74,9 +74,10 @@ def processes() -> Iterator[Callable[[], AbstractContextManager[Any]]]:
 
 
 def test_it_is_cross_validated_in_a_pipeline() -> None:
-    scores = cross_val_score(in_pipeline(), TEXTS, LABELS, cv=3)
+    read_once = in_pipeline(values={**VALUES, "train.consistency": 0.0})
+    scores = cross_val_score(read_once, TEXTS, LABELS, cv=3)
     assert scores.shape == (3,)
-    assert scores.mean() > 0.6
+    assert (scores > 0.6).all()
 
 
 def test_a_grid_of_seeds_is_searched() -> None:

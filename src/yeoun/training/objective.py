@@ -41,10 +41,8 @@ def disagreement(logits: Tensor, labels: Tensor, weights: Tensor | None = None) 
     probabilities = logits.sigmoid() if several else logits.softmax(1)
     first, second = logits.chunk(2)
     ours, theirs = probabilities.chunk(2)
-    apart = (ours - theirs) * (
-        first - second
-    )  # whose normaliser cancels, since the probabilities add up to 1
-    apart = apart if several else apart.sum(1)
+    apart = (ours - theirs) * (first - second)
+    apart = apart if several else apart.sum(1)  # where the normalisers cancel
     counted = 1.0 if weights is None else weights.chunk(2)[0].view_as(apart)
     return (apart * counted).mean() / 4
 

@@ -194,7 +194,7 @@ class Pieces:
         piece, number = np.divmod(keys, choices)
         roots = np.sqrt(counts) * targets.weights[number]
         different = np.bincount(piece, minlength=len(pieces))
-        place = np.arange(len(piece)) - (different.cumsum() - different)[piece]
+        _, place = ragged(different, different)
         rest = np.zeros((len(pieces), max(1, different.max(initial=0))), np.int64)
         shares = np.zeros(rest.shape, np.float32)
         rest[piece, place] = number
